@@ -1,0 +1,1 @@
+"""Certificates: their content, page, signature, and the check that a stranger runs."""

@@ -1,0 +1,1 @@
+"""The footprint: factors, activity data, allocation, roll-up, statement. Pure."""

@@ -1,0 +1,169 @@
+"""Canonical form: the one byte string of a JSON value.
+
+The profile is the part of JSON on which every serialiser with sorted keys agrees with RFC 8785 (JCS): keys are ASCII
+lower snake case, numbers are integers within 2^53-1, text is valid Unicode, objects have no duplicate keys. Outside it
+they disagree (JCS sorts keys by UTF-16 units and prints floats as ECMAScript does), so a value outside it is refused,
+never repaired. Numbers with a fraction are decimal strings; see `ledger.quantity`.
+
+`parse_json` is the door for input from people and programs; `parse_canonical` reads what is already in the log.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from typing import TypeAlias
+
+import orjson
+
+from ledger.errors import InputError, MalformedProofError, problem
+
+Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+"""A JSON value of the profile."""
+
+MAX_SAFE_INTEGER = 2**53 - 1
+"""The largest integer that a program with IEEE 754 numbers reads exactly (RFC 8259, section 6)."""
+
+MAX_DEPTH = 64
+"""Deepest nesting of arrays and objects accepted; keeps every reader's recursion bounded."""
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*")
+_KEY_EXPECTED = "a key of lower-case ASCII letters, digits and underscores that starts with a letter"
+_INTEGER_EXPECTED = "an integer within +-(2^53-1)"
+_DEPTH_EXPECTED = f"at most {MAX_DEPTH} levels of arrays and objects"
+_WRITE_TEXT = 'Write it as text in quotes, for example "12.500".'
+
+
+def canonical_bytes(value: object) -> bytes:
+    """The canonical form of `value`: UTF-8, keys sorted, no white space; equals RFC 8785 within the profile.
+
+    value: None, bool, int, str, list or dict, of exactly these types.
+    Raises: InputError naming the JSON pointer of the first thing outside the profile.
+    """
+    _check_profile(value, "", 0)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def parse_canonical(data: bytes) -> Json:
+    """The value whose canonical form is exactly `data`.
+
+    Raises: MalformedProofError if data is not JSON, is outside the profile, or differs from its value's canonical form
+    by so much as a space.
+    """
+    try:
+        value: Json = orjson.loads(data)
+        canonical = canonical_bytes(value)
+    except orjson.JSONDecodeError as error:
+        raise _not_canonical(data, f"JSON text ({error})") from error
+    except InputError as error:
+        raise MalformedProofError(*error.problems) from error
+    if canonical != data:
+        raise _not_canonical(data, "the canonical form: sorted keys, no white space, no duplicate keys, one spelling")
+    return value
+
+
+def parse_json(text: bytes | str) -> Json:
+    """The value that `text` spells, if it is within the profile.
+
+    Raises: InputError naming the JSON pointer: not UTF-8 or not JSON, a key twice in one object, a number with a
+    fraction or exponent, NaN or Infinity, minus zero, an integer beyond 2^53-1, an unpaired surrogate, text that is not
+    in Unicode normal form C, a key outside the profile, nesting deeper than MAX_DEPTH.
+    """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise InputError(problem("", text, f"UTF-8 text ({error})", "Save the file as UTF-8.")) from error
+    try:
+        # Pairs, integers and other numbers are kept as read, so that the walk below can name the place of a bad one.
+        read = json.loads(
+            text, object_pairs_hook=_Pairs, parse_int=_Number, parse_float=_Number, parse_constant=_Number
+        )
+    except json.JSONDecodeError as error:
+        raise InputError(problem("", text, f"JSON text ({error})", "Correct the JSON at that place.")) from error
+    except RecursionError as error:
+        raise InputError(problem("", text, _DEPTH_EXPECTED, "Flatten the value.")) from error
+    return _value_of(read, "", 0)
+
+
+class _Pairs:
+    """An object as read: its members in order, duplicates included."""
+
+    def __init__(self, pairs: list[tuple[str, object]]) -> None:
+        self.pairs = pairs
+
+
+class _Number:
+    """A number as read: its text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+
+def _value_of(read: object, pointer: str, depth: int) -> Json:
+    """`read`, as json.loads gave it with our hooks, as a value of the profile."""
+    if isinstance(read, _Number):
+        return _integer_of(read.text, pointer)
+    if isinstance(read, list):
+        _check_depth(read, pointer, depth)
+        return [_value_of(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(read)]
+    if isinstance(read, _Pairs):
+        _check_depth([key for key, _ in read.pairs], pointer, depth)
+        value: dict[str, Json] = {}
+        for key, item in read.pairs:
+            _check_key(key, pointer)
+            if key in value:
+                raise InputError(problem(f"{pointer}/{key}", key, "each key once in an object", "Remove one of them."))
+            value[key] = _value_of(item, f"{pointer}/{key}", depth + 1)
+        return value
+    if isinstance(read, str):
+        _check_text(read, pointer)
+        if not unicodedata.is_normalized("NFC", read):
+            raise InputError(
+                problem(
+                    pointer,
+                    ascii(read),
+                    "text in Unicode normal form C (letters with their accents as one character)",
+                    "Type the text again, or normalise it to NFC.",
+                )
+            )
+        return read
+    if read is None or isinstance(read, bool):
+        return read
+    raise AssertionError(f"json.loads gave a {type(read).__name__}")
+
+
+def _integer_of(text: str, pointer: str) -> int:
+    if not text.lstrip("-").isdigit():  # has a point or exponent, or is NaN or Infinity
+        raise InputError(problem(pointer, text, f"{_INTEGER_EXPECTED}, or a decimal number as text", _WRITE_TEXT))
+    if text == "-0":
+        raise InputError(problem(pointer, text, f"{_INTEGER_EXPECTED}, zero without a sign", "Write 0."))
+    if len(text) > 17:  # a minus and the 16 digits of 2^53-1; longer texts are not even converted
+        raise InputError(problem(pointer, text, _INTEGER_EXPECTED, _WRITE_TEXT))
+    number = int(text)
+    _check_integer(number, pointer)
+    return number
+
+
+def _check_profile(value: object, pointer: str, depth: int) -> None:
+    """Raises InputError unless `value` is within the profile.
+
+    Exact types only: orjson would also write enums, dataclasses and dates, each in its own way.
+    """
+    kind = type(value)
+    if kind is str:
+        _check_text(value, pointer)
+    elif kind is dict:
+        _check_depth(value, pointer, depth)
+        for key, item in value.items():  # type: ignore[attr-defined]  # mypy does not narrow on type()
+            _check_key(key, pointer)
+            _check_profile(item, f"{pointer}/{key}", depth + 1)
+    elif kind is list:
+        _check_depth(value, pointer, depth)
+        for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
+            _check_profile(item, f"{pointer}/{index}", depth + 1)
+    elif kind is int:
+        _check_integer(value, pointer)
+    elif value is not None and kind is not bool:
+        raise InputError(problem(pointer, value, "null, true, false, an integer, text, a list or an object", _WRITE_TEXT))

@@ -1,0 +1,1 @@
+"""The material: entry bodies, batches, genealogy, element balance, origin. Pure."""

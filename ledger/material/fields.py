@@ -1,0 +1,115 @@
+"""The small types that entry bodies are made of, and how a body is read from JSON data.
+
+A body is a frozen pydantic type; unknown fields are refused. Numbers are exact decimals from text (`ledger.quantity`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from ledger.errors import InputError, Problem, shown
+
+
+class Part(BaseModel):
+    """A frozen piece of a body; unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Body(Part):
+    """The body of an entry. `schema` is its version; a body is never migrated, a new version is a new class."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+
+    def to_value(self) -> dict[str, Any]:
+        """The body as JSON data: absent fields left out, decimals as text, dates as YYYY-MM-DD."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _no_control_characters(text: str) -> str:
+    if any(ord(character) < 32 or ord(character) == 127 for character in text):
+        raise ValueError("text without line breaks or control characters")
+    return text
+
+
+def _from_iso(value: Any) -> date:
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
+        raise ValueError('a date as text, "YYYY-MM-DD"')
+    try:
+        return date.fromisoformat(value)
+    except ValueError:
+        raise ValueError('a date that exists, as "YYYY-MM-DD"') from None
+
+
+Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""An identity: 1 to 64 letters, digits, dots, dashes, underscores."""
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_no_control_characters)
+]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+"""ISO 3166-1 alpha-2 code."""
+
+Day = Annotated[date, BeforeValidator(_from_iso)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+B = TypeVar("B", bound=Part)
+
+_EXPECTED = {
+    "missing": "this field",
+    "extra_forbidden": "no such field here",
+    "string_type": "text",
+    "int_type": "a whole number",
+    "string_too_short": "text that is not empty",
+    "string_too_long": "a shorter text",
+    "tuple_type": "a list",
+    "model_type": "an object",
+    "model_attributes_type": "an object",
+    "dict_type": "an object",
+}
+
+
+def parse_body(body_type: type[B], value: object, at: str = "") -> B:
+    """The body that `value` (JSON data) spells.
+
+    at: JSON pointer of value inside a larger document, put before each problem's field.
+    Raises: InputError with one problem for every field that is wrong, not only the first.
+    """
+    try:
+        return body_type.model_validate(value)
+    except ValidationError as error:
+        raise InputError(*(_problem(body_type, item, at) for item in error.errors())) from None
+
+
+def _problem(body_type: type[Part], item: ErrorDetails, at: str) -> Problem:
+    kind = item["type"]
+    pointer = at + "".join(f"/{part}" for part in item["loc"])
+    context = item.get("ctx", {})
+    if kind == "value_error":
+        expected = str(context["error"])
+    elif kind == "string_pattern_mismatch":
+        expected = f"text of the form {context['pattern']}"
+    elif kind == "literal_error":
+        expected = f"one of {context['expected']}"
+    else:
+        expected = _EXPECTED.get(kind, item["msg"])
+    if kind == "missing":
+        return Problem(pointer, "nothing", expected, f"Add {item['loc'][-1]!s}.")
+    if kind == "extra_forbidden":
+        hint = f" Fields of the whole entry: {', '.join(_field_names(body_type))}." if len(item["loc"]) == 1 else ""
+        return Problem(pointer, shown(item["input"]), expected, f"Remove it or check its spelling.{hint}")
+    return Problem(pointer, shown(item["input"]), expected, "Correct the value and send it again.")
+
+
+def _field_names(body_type: type[Part]) -> list[str]:
+    fields: Mapping[str, Any] = body_type.model_fields
+    return [field.alias or name for name, field in fields.items()]

@@ -1,0 +1,1 @@
+"""Input and output of the ledger: tables, sessions, the append transaction, derived tables."""
