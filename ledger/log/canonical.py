@@ -19,7 +19,7 @@ import orjson
 
 from ledger.errors import InputError, MalformedProofError, problem
 
-Json: TypeAlias = "None | bool | int | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
 """A JSON value of the profile."""
 
 MAX_SAFE_INTEGER = 2**53 - 1
@@ -83,7 +83,7 @@ def parse_json(text: bytes | str) -> Json:
     except json.JSONDecodeError as error:
         raise InputError(problem("", text, f"JSON text ({error})", "Correct the JSON at that place.")) from error
     except RecursionError as error:
-        raise InputError(problem("", text, _DEPTH_EXPECTED, "Flatten the value.")) from error
+        raise InputError(problem("", f"{len(text)} characters", _DEPTH_EXPECTED, "Flatten the value.")) from error
     return _value_of(read, "", 0)
 
 
@@ -106,10 +106,10 @@ def _value_of(read: object, pointer: str, depth: int) -> Json:
     if isinstance(read, _Number):
         return _integer_of(read.text, pointer)
     if isinstance(read, list):
-        _check_depth(read, pointer, depth)
+        _check_depth(pointer, depth)
         return [_value_of(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(read)]
     if isinstance(read, _Pairs):
-        _check_depth([key for key, _ in read.pairs], pointer, depth)
+        _check_depth(pointer, depth)
         value: dict[str, Json] = {}
         for key, item in read.pairs:
             _check_key(key, pointer)
@@ -151,19 +151,53 @@ def _check_profile(value: object, pointer: str, depth: int) -> None:
 
     Exact types only: orjson would also write enums, dataclasses and dates, each in its own way.
     """
-    kind = type(value)
-    if kind is str:
+    if type(value) is str:
         _check_text(value, pointer)
-    elif kind is dict:
-        _check_depth(value, pointer, depth)
-        for key, item in value.items():  # type: ignore[attr-defined]  # mypy does not narrow on type()
+    elif type(value) is dict:
+        _check_depth(pointer, depth)
+        for key, item in value.items():
             _check_key(key, pointer)
             _check_profile(item, f"{pointer}/{key}", depth + 1)
-    elif kind is list:
-        _check_depth(value, pointer, depth)
-        for index, item in enumerate(value):  # type: ignore[arg-type, var-annotated]
+    elif type(value) is list:
+        _check_depth(pointer, depth)
+        for index, item in enumerate(value):
             _check_profile(item, f"{pointer}/{index}", depth + 1)
-    elif kind is int:
+    elif type(value) is int:
         _check_integer(value, pointer)
-    elif value is not None and kind is not bool:
-        raise InputError(problem(pointer, value, "null, true, false, an integer, text, a list or an object", _WRITE_TEXT))
+    elif value is not None and type(value) is not bool:
+        raise InputError(
+            problem(pointer, value, "null, true, false, an integer, text, a list or an object", _WRITE_TEXT)
+        )
+
+
+def _check_depth(pointer: str, depth: int) -> None:
+    if depth >= MAX_DEPTH:
+        raise InputError(problem(pointer, f"level {depth + 1}", _DEPTH_EXPECTED, "Flatten the value."))
+
+
+def _check_key(key: object, pointer: str) -> None:
+    if type(key) is not str or not _KEY.fullmatch(key):
+        # "~" and "/" are written "~0" and "~1" in a JSON pointer (RFC 6901, section 3).
+        member = str(key).replace("~", "~0").replace("/", "~1")
+        printable = member.encode("utf-8", "backslashreplace").decode("utf-8")
+        raise InputError(problem(f"{pointer}/{printable}", key, _KEY_EXPECTED, "Rename the key."))
+
+
+def _check_integer(number: int, pointer: str) -> None:
+    if not -MAX_SAFE_INTEGER <= number <= MAX_SAFE_INTEGER:
+        raise InputError(problem(pointer, hex(number), _INTEGER_EXPECTED, _WRITE_TEXT))
+
+
+def _check_text(text: str, pointer: str) -> None:
+    if text.isascii():
+        return
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(
+            problem(pointer, ascii(text), "valid Unicode text, no unpaired surrogate", "Type the text again.")
+        ) from error
+
+
+def _not_canonical(data: bytes, expected: str) -> MalformedProofError:
+    return MalformedProofError(problem("", data, expected, "Take the bytes from the log again; do not reformat them."))
