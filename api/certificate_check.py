@@ -1,0 +1,50 @@
+"""Verification of a certificate from the command line: page drawn anew, and status from the local log where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from api.deps import open_ledger, trust_of
+from api.settings import FILE_NAME, Settings
+
+if TYPE_CHECKING:
+    from certificates.status import Status
+    from certificates.verify import Verification
+
+
+def verify_file(pdf: bytes, settings: Settings, *, trust_dir: Path | None, now: datetime) -> Verification:
+    """The verification of `pdf` against the trust roots in trust_dir, or the installation's own if None."""
+    from certificates.pdfa import render_base
+    from certificates.verify import verify_certificate
+
+    trust = trust_of(settings if trust_dir is None else settings.model_copy(update={"trust_dir": trust_dir}))
+    return verify_certificate(pdf, trust, now=now, render=render_base, status_of=_local_status(settings))
+
+
+def _local_status(settings: Settings) -> Callable[[str], Status] | None:
+    """Status look-up in the local log; None where there is no installation here, so that the check reads "not checked"."""
+    from certificates.status import certificate_status
+    from ledger.service.read import plant_of
+
+    if not (settings.folder / FILE_NAME).exists():
+        return None
+    ledger = open_ledger(settings)
+    return lambda certificate_id: certificate_status(plant_of(ledger), certificate_id)
+
+
+def verification_value(verification: Verification, file_name: str) -> dict[str, Any]:
+    """The verification as JSON data."""
+    content = verification.content or {}
+    return {
+        "file": file_name,
+        "verdict": verification.verdict,
+        "ok": verification.ok,
+        "certificate_id": content.get("certificate_id"),
+        "kind": content.get("kind"),
+        "state": content.get("state"),
+        "batch_id": content.get("batch", {}).get("batch_id"),
+        "checks": [check.to_value() for check in verification.checks],
+    }

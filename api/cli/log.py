@@ -1,0 +1,116 @@
+"""`magnet-ledger log`: append, verify, checkpoint, prove."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.output import EXIT_DONE, EXIT_NEGATIVE, print_checks, print_json, progress_bar, reported, say, tell
+
+app = typer.Typer(help="The log: append, verify, checkpoint, prove.", no_args_is_help=True)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
+
+
+class ProofFormat(StrEnum):
+    """How a proof is written."""
+
+    TLOG_PROOF = "tlog-proof"
+    JSON = "json"
+
+
+@app.command()
+def append(
+    file: Annotated[
+        Path, typer.Argument(help='One entry a line: {"type": ..., "body": {...}}.', exists=True, dir_okay=False)
+    ],
+    as_json: JsonOption = False,
+) -> None:
+    """Append every line of FILE.jsonl in one transaction, or none of them."""
+    from ledger.service.append import append_entries
+    from ledger.service.drafts import parse_drafts
+
+    from api.deps import open_ledger, operator_actor
+    from api.settings import load_settings
+    from ledger.errors import InputError, problem
+
+    with reported(as_json):
+        settings = load_settings()
+        drafts = parse_drafts(file.read_bytes())
+        if not drafts:
+            raise InputError(problem("", str(file), "at least one line", "Write one entry a line."))
+        appended = append_entries(open_ledger(settings), drafts, operator_actor(settings))
+    if as_json:
+        print_json(
+            {
+                "entries": [
+                    {"seq": entry.seq, "type": entry.entry_type, "repeated": entry.repeated} for entry in appended
+                ]
+            }
+        )
+        return
+    for entry in appended:
+        say(f"{entry.seq}  {entry.entry_type}{'  (was logged before)' if entry.repeated else ''}")
+        for warning in entry.warnings:
+            tell(f"  warning: {warning}")
+
+
+@app.command()
+def verify(as_json: JsonOption = False) -> None:
+    """Check every entry, link and signature, the head, the checkpoints and the pin."""
+    from ledger.service.checkpoints import verify_log
+
+    from api.deps import log_vkey, open_ledger
+    from api.settings import load_settings
+    from ledger.report import all_hold
+
+    with reported(as_json), progress_bar("verify", quiet=as_json) as progress:
+        settings = load_settings()
+        ledger = open_ledger(settings)
+        checks = verify_log(ledger, log_vkey(settings), progress=lambda done: progress(done, max(done, 1)))
+    holds = all_hold(checks)
+    if as_json:
+        print_json({"ok": holds, "checks": [check.to_value() for check in checks]})
+    else:
+        say("The log holds." if holds else "The log does NOT hold.")
+        print_checks(checks)
+    raise typer.Exit(EXIT_DONE if holds else EXIT_NEGATIVE)
+
+
+@app.command()
+def checkpoint() -> None:
+    """Sign the log's present size and root, and pin it outside the database."""
+    from ledger.service.checkpoints import make_checkpoint
+
+    from api.deps import open_ledger
+    from api.settings import load_settings
+
+    with reported():
+        note = make_checkpoint(open_ledger(load_settings()))
+    typer.echo(note, nl=False)
+
+
+@app.command()
+def prove(
+    seq: Annotated[int, typer.Argument(min=0, help="Sequence number of the entry.")],
+    form: Annotated[ProofFormat, typer.Option("--format", help="Form of the proof.")] = ProofFormat.TLOG_PROOF,
+) -> None:
+    """Prove that entry SEQ is under the last checkpoint."""
+    from ledger.service.checkpoints import prove as prove_entry
+
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.log.proof import parse_tlog_proof
+
+    with reported(form is ProofFormat.JSON):
+        text = prove_entry(open_ledger(load_settings()), seq)
+    if form is ProofFormat.TLOG_PROOF:
+        typer.echo(text, nl=False)
+        return
+    proof = parse_tlog_proof(text)
+    print_json(
+        {"leaf_index": proof.leaf_index, "path": [node.hex() for node in proof.path], "checkpoint": proof.checkpoint}
+    )

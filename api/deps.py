@@ -1,0 +1,120 @@
+"""Where clock, randomness, ids, files and the database enter: everything further in takes them as arguments."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import uuid6
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from api.settings import Settings
+from ledger.errors import StoreError, problem
+
+if TYPE_CHECKING:
+    from certificates.verify import Trust
+    from ledger.service.context import Actor, Ledger
+
+    from certificates.keys import Issuer
+
+
+def now() -> datetime:
+    """The present time, UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """A fresh UUIDv7: unique, and sorted by time."""
+    return str(uuid6.uuid7())
+
+
+def new_salt() -> bytes:
+    """32 random bytes for a commitment to a private value."""
+    return secrets.token_bytes(32)
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """The installation's ledger, with its log key where there is one.
+
+    Raises: StoreError if there is no database yet or its schema is not the one of this version.
+    """
+    from ledger.service.context import Ledger
+
+    from ledger.store.database import make_engine, require_current_schema
+
+    engine = make_engine(settings.database_url)
+    require_current_schema(engine)
+    log_key_path = settings.keys_dir / "log.key"
+    return Ledger(
+        engine=engine,
+        origin=settings.origin,
+        log_key=_ed25519_key(log_key_path) if log_key_path.exists() else None,
+        pin_path=settings.pin_path,
+        now=now,
+        new_id=new_id,
+        new_salt=new_salt,
+    )
+
+
+def operator_actor(settings: Settings) -> Actor:
+    """The actor that signs what is logged here.
+
+    Raises: StoreError if its key file is missing.
+    """
+    from ledger.service.context import Actor
+
+    from ledger.log.statement import key_id
+
+    key = _ed25519_key(settings.keys_dir / "operator.key")
+    return Actor(actor=settings.operator, kid=key_id(key.public_key()), private_key=key)
+
+
+def issuer_of(settings: Settings) -> Issuer:
+    """The issuer's key and certificate, for signing PDFs."""
+    from certificates.keys import load_issuer
+
+    return load_issuer(settings.keys_dir)
+
+
+def trust_of(settings: Settings) -> Trust:
+    """What this installation trusts: every *.pem (root certificates) and *.vkey (log keys) of its trust folder."""
+    from certificates.verify import Trust
+
+    if not settings.trust_dir.is_dir():
+        raise StoreError(
+            problem(
+                "/trust_dir",
+                str(settings.trust_dir),
+                "a folder with *.pem roots and *.vkey log keys",
+                "Name it with --trust.",
+            )
+        )
+    roots = tuple(path.read_bytes() for path in sorted(settings.trust_dir.glob("*.pem")))
+    vkeys = tuple(path.read_text(encoding="utf-8").strip() for path in sorted(settings.trust_dir.glob("*.vkey")))
+    return Trust(roots=roots, vkeys=vkeys)
+
+
+def log_vkey(settings: Settings) -> str:
+    """The log's verifier key from the trust folder.
+
+    Raises: StoreError if no *.vkey there names this log.
+    """
+    for vkey in trust_of(settings).vkeys:
+        if vkey.split("+", 1)[0] == settings.origin:
+            return vkey
+    raise StoreError(
+        problem(
+            "/trust_dir", str(settings.trust_dir), f"a *.vkey file of {settings.origin}", "Put the log's key there."
+        )
+    )
+
+
+def _ed25519_key(path: Path) -> Ed25519PrivateKey:
+    from certificates.keys import load_private_key
+
+    key = load_private_key(path)
+    if not isinstance(key, Ed25519PrivateKey):
+        raise StoreError(problem("", str(path), "an Ed25519 key", "Put the right key there."))
+    return key

@@ -1,0 +1,78 @@
+"""`magnet-ledger doctor`: can this installation work, and if not, what to do."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from api.deps import issuer_of, log_vkey, now, open_ledger, operator_actor, trust_of
+from api.settings import FILE_NAME, Settings
+from ledger.errors import LedgerError
+from ledger.report import Check, failed, not_checked, passed
+
+
+def examine(settings: Settings) -> list[Check]:
+    """Every check that can be made; one that depends on a failed one reads "not checked"."""
+    checks = [_settings_file(settings), _keys_private(settings.keys_dir)]
+    try:
+        ledger = open_ledger(settings)
+    except LedgerError as error:
+        checks.append(failed("database", str(error)))
+        checks.append(not_checked("log-readable", "the database is not usable"))
+    else:
+        from ledger.service.read import head, plant_of
+
+        checks.append(passed("database", f"{ledger.engine.dialect.name}, schema up to date"))
+        size = head(ledger).tree_size
+        checks.append(
+            passed("log-readable", f"{size} entries, {len(plant_of(ledger).batches)} batches, log {settings.origin}")
+        )
+        has_key = ledger.log_key is not None
+        checks.append(
+            passed("log-key", "checkpoints can be signed") if has_key else failed("log-key", "keys/log.key is missing")
+        )
+        checks.append(_pin(settings, size))
+    for name, load in (
+        ("operator-key", operator_actor),
+        ("issuer", issuer_of),
+        ("trust", trust_of),
+        ("log-vkey", log_vkey),
+    ):
+        try:
+            load(settings)
+        except LedgerError as error:
+            checks.append(failed(name, str(error)))
+        else:
+            checks.append(passed(name, "readable"))
+    checks.append(passed("clock", f"{now():%Y-%m-%d %H:%M:%S} UTC by this machine's clock; compare it with another"))
+    return checks
+
+
+def _settings_file(settings: Settings) -> Check:
+    path = settings.folder / FILE_NAME
+    if path.exists():
+        return passed("settings", str(path))
+    return failed("settings", f"no {FILE_NAME} in {settings.folder}: go to the installation's folder")
+
+
+def _keys_private(folder: Path) -> Check:
+    keys = sorted(folder.glob("*.key"))
+    if not keys:
+        return failed("keys-private", f"no key files in {folder}")
+    open_ones = [key.name for key in keys if stat.S_IMODE(key.stat().st_mode) & 0o077]
+    if open_ones:
+        return failed("keys-private", f"others can read {', '.join(open_ones)}: chmod 600 them")
+    return passed("keys-private", f"{len(keys)} private keys, readable by their owner only")
+
+
+def _pin(settings: Settings, tree_size: int) -> Check:
+    from ledger.log.checkpoint import parse_checkpoint
+
+    if not settings.pin_path.exists():
+        return not_checked("pin", "no checkpoint was signed yet", required=False)
+    pinned, _ = parse_checkpoint(settings.pin_path.read_text(encoding="utf-8"))
+    if pinned.tree_size > tree_size:
+        return failed(
+            "pin", f"the pinned checkpoint has {pinned.tree_size} entries, the log {tree_size}: entries are missing"
+        )
+    return passed("pin", f"the log has {tree_size} entries, the pinned checkpoint {pinned.tree_size}")

@@ -1,0 +1,125 @@
+"""Settings: from `magnet-ledger.toml` in the installation's folder, overridden by `MAGNET_LEDGER_*` in the environment.
+
+Relative paths, that of a SQLite database included, are relative to the folder that holds the file. An unknown key is
+refused in either place: a misspelt setting must not be silently ignored.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ledger.errors import InputError, problem
+
+FILE_NAME = "magnet-ledger.toml"
+ENV_PREFIX = "MAGNET_LEDGER_"
+
+
+class Settings(BaseSettings):
+    """One installation: where its database, keys, trust roots, pins and certificates lie, and how it serves.
+
+    origin: name of the log and of its key: a schema-less address such as "ledger.example.com/belfast".
+    operator: the actor whose key signs what is logged at this installation.
+    secure_cookies: set when the pages are served over https, which they are anywhere but on the machine itself.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True)
+
+    folder: Path = Path()
+    database_url: str = "sqlite:///ledger.db"
+    origin: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,99}$")] = "magnet-ledger.example/demo"
+    operator: str = "plant-operator"
+    issuer_name: str = "Magnet Ledger demonstration issuer"
+    site_id: str | None = None
+    keys_dir: Path = Path("keys")
+    trust_dir: Path = Path("trust")
+    pins_dir: Path = Path("pins")
+    certificates_dir: Path = Path("certificates")
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=65535)] = 8000
+    session_hours: Annotated[int, Field(ge=1, le=168)] = 12
+    secure_cookies: bool = False
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file, whose values come in as init values."""
+        return env_settings, init_settings
+
+    @property
+    def pin_path(self) -> Path:
+        """The last checkpoint that this installation signed, kept outside the database."""
+        return self.pins_dir / (self.origin.replace("/", "_") + ".checkpoint")
+
+
+def load_settings(folder: Path | None = None) -> Settings:
+    """The settings of the installation in `folder` (the current one if None).
+
+    Raises: InputError naming every setting that is unknown or wrong.
+    """
+    folder = (folder or Path.cwd()).resolve()
+    path = folder / FILE_NAME
+    values: dict[str, Any] = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(problem("", str(path), f"a TOML file ({error})", "Mend the file.")) from None
+    _refuse_unknown_environment()
+    try:
+        settings = Settings(**{**values, "folder": folder})
+    except ValidationError as error:
+        raise InputError(
+            *(
+                problem(
+                    "/" + "/".join(map(str, item["loc"])), item["input"], item["msg"], f"Mend {path} or {ENV_PREFIX}*."
+                )
+                for item in error.errors()
+            )
+        ) from None
+    return settings.model_copy(update=_absolute(settings, folder))
+
+
+def _absolute(settings: Settings, folder: Path) -> dict[str, Any]:
+    paths = {
+        name: folder / getattr(settings, name) for name in ("keys_dir", "trust_dir", "pins_dir", "certificates_dir")
+    }
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):
+        url = f"sqlite:///{folder / url.removeprefix('sqlite:///')}"
+    return {**paths, "database_url": url}
+
+
+def _refuse_unknown_environment() -> None:
+    known = {ENV_PREFIX + name.upper() for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(ENV_PREFIX) and name not in known)
+    if unknown:
+        raise InputError(
+            *(
+                problem(name, os.environ[name], "a known setting", f"Known: {', '.join(sorted(known))}.")
+                for name in unknown
+            )
+        )
+
+
+def format_settings(values: dict[str, str | int]) -> str:
+    """`magnet-ledger.toml` with `values`: strings and whole numbers only."""
+    lines = []
+    for name, value in values.items():
+        if isinstance(value, int):
+            lines.append(f"{name} = {value}")
+        else:
+            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+            lines.append(f'{name} = "{escaped}"')
+    return "\n".join(lines) + "\n"

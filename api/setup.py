@@ -1,0 +1,57 @@
+"""Setting up an installation: folder, settings file, keys, trust roots, database, the log's first entry.
+
+Private keys are made here, once, in files that only their owner can read; nothing overwrites them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ledger.service.append import create_log
+from ledger.service.context import Actor, Ledger
+
+from api.deps import now, open_ledger, operator_actor
+from api.settings import FILE_NAME, Settings, format_settings, load_settings
+from certificates.keys import make_demo_authority, make_private_folder, write_demo_authority, write_new_file
+from ledger.errors import StoreError, problem
+from ledger.log.checkpoint import format_vkey
+from ledger.store.database import upgrade
+
+
+def make_installation(folder: Path, values: dict[str, str | int], country: str) -> tuple[Settings, Ledger, Actor]:
+    """Make an installation in `folder`, which must hold none yet.
+
+    values: settings to write into `magnet-ledger.toml`. country: ISO 3166-1 alpha-2, for the issuer's certificate.
+    Returns: its settings, its ledger holding one entry (the operator's key), and the operator.
+    Raises: StoreError if an installation stands there already.
+    """
+    path = folder / FILE_NAME
+    if path.exists():
+        raise StoreError(problem("", str(path), "a folder without an installation", "Choose another folder."))
+    folder.mkdir(parents=True, exist_ok=True)
+    write_new_file(path, format_settings(values).encode(), mode=0o644)
+    settings = load_settings(folder)
+    make_private_folder(settings.keys_dir)
+    log_key, operator_key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    write_new_file(settings.keys_dir / "log.key", _pem(log_key))
+    write_new_file(settings.keys_dir / "operator.key", _pem(operator_key))
+    write_demo_authority(
+        make_demo_authority(settings.issuer_name, country, now()), settings.keys_dir, settings.trust_dir
+    )
+    vkey = format_vkey(settings.origin, log_key.public_key())
+    write_new_file(settings.trust_dir / "log.vkey", f"{vkey}\n".encode(), mode=0o644)
+    for place in (settings.pins_dir, settings.certificates_dir):
+        place.mkdir(exist_ok=True)
+    upgrade(settings.database_url)
+    actor = operator_actor(settings)
+    ledger = open_ledger(settings)
+    create_log(ledger, actor)
+    return settings, ledger, actor
+
+
+def _pem(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )

@@ -1,0 +1,145 @@
+"""Import of a campaign file: one JSON document with the events of a campaign in order.
+
+The format is documented in docs/campaign-format.md. All or nothing: a file with one bad event changes nothing, and the error
+lists every bad event, not only the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from ledger.errors import InputError, LedgerError, Problem, UnknownIdError, problem
+from ledger.material.batch import Plant
+from ledger.material.entries import MATERIAL_ENTRIES
+from ledger.material.fields import Id, Part, Text, parse_body
+from ledger.service.append import Appended, Draft, append_entries
+from ledger.service.context import Actor, Ledger
+from ledger.service.read import plant_of
+
+CAMPAIGN_FORMAT = "magnet-ledger-campaign/1"
+
+
+class Event(Part):
+    """One event of a campaign file.
+
+    type: type of the entry. body: its body. private: values that stay out of the log (only a salted commitment enters it).
+    corrects: for a correction, the id of the step, lot or assay that it mends, instead of `corrects_seq` in the body.
+    """
+
+    type: Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
+    body: dict[str, Any]
+    private: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Text] = Field(default_factory=dict)
+    corrects: Id | None = None
+
+
+class CampaignFile(Part):
+    """A campaign file, `format` "magnet-ledger-campaign/1"."""
+
+    format: Literal["magnet-ledger-campaign/1"]
+    campaign: Id
+    purpose: Text
+    sources: tuple[Text, ...] = ()
+    notes: tuple[Text, ...] = ()
+    events: Annotated[tuple[Event, ...], Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class CampaignImport:
+    """What an import did. appended: the entries made, in order. known: events that stood in the ledger already."""
+
+    campaign: str
+    appended: list[Appended]
+    known: list[str]
+
+    def warnings(self) -> list[tuple[int, Problem]]:
+        """Every warning with the sequence number of its entry."""
+        return [(entry.seq, warning) for entry in self.appended for warning in entry.warnings]
+
+
+def import_campaign(
+    ledger: Ledger,
+    document: object,
+    actor: Actor,
+    *,
+    dry_run: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> CampaignImport:
+    """Append the events of `document` (JSON data) in one transaction.
+
+    A party or site that stands in the ledger with the same body is passed over, so that campaigns of one plant may each
+    name it. dry_run: check everything, write nothing.
+    Raises: InputError or RuleError listing every bad event by its pointer ("/events/3/body/mass_kg").
+    """
+    file = parse_body(CampaignFile, document)
+    plant = plant_of(ledger)
+    drafts: list[Draft] = []
+    places: list[int] = []
+    known: list[str] = []
+    for place, event in enumerate(file.events):
+        if _stands_already(plant, event):
+            known.append(f"{event.type} {event.body.get('party_id') or event.body.get('site_id')}")
+            continue
+        drafts.append(Draft(event.type, _complete_body(plant, file.campaign, place, event), dict(event.private)))
+        places.append(place)
+    if not drafts:
+        return CampaignImport(file.campaign, [], known)
+    try:
+        appended = append_entries(ledger, drafts, actor, dry_run=dry_run, progress=progress)
+    except LedgerError as error:
+        raise type(error)(*(_in_file(item, places) for item in error.problems)) from error
+    return CampaignImport(file.campaign, appended, known)
+
+
+def _in_file(item: Problem, places: list[int]) -> Problem:
+    """A problem of the list of drafts, pointed at the file's event."""
+    if len(places) == 1:
+        return replace(item, field=f"/events/{places[0]}/body{item.field}")
+    _, index, rest = (item.field + "/").split("/", 2)
+    if not index.isdigit():
+        return item
+    return replace(item, field=f"/events/{places[int(index)]}/{rest.rstrip('/')}".rstrip("/"))
+
+
+def _stands_already(plant: Plant, event: Event) -> bool:
+    body_type = MATERIAL_ENTRIES.get(event.type)
+    if event.type == "party":
+        present = plant.parties.get(event.body.get("party_id", ""))
+    elif event.type == "site":
+        present = plant.sites.get(event.body.get("site_id", ""))
+    else:
+        return False
+    return present is not None and body_type is not None and present[1] == parse_body(body_type, event.body)
+
+
+def _complete_body(plant: Plant, campaign: str, place: int, event: Event) -> dict[str, Any]:
+    """The event's body with the campaign's name, and with `corrects` resolved to a sequence number."""
+    body = dict(event.body)
+    body_type = MATERIAL_ENTRIES.get(event.type)
+    if body_type is not None and "campaign" in body_type.model_fields:
+        body.setdefault("campaign", campaign)
+    if event.corrects is not None:
+        if event.type != "correction":
+            raise InputError(
+                problem(f"/events/{place}/corrects", event.corrects, "no such field here", "Only a correction has it.")
+            )
+        body["corrects_seq"] = _seq_of(plant, event.corrects, f"/events/{place}/corrects")
+    return body
+
+
+def _seq_of(plant: Plant, identity: str, field: str) -> int:
+    for table in (plant.transformations, plant.receipts, plant.assays):
+        entry = table.get(identity)
+        if entry is not None:
+            return entry[0]
+    raise UnknownIdError(
+        problem(
+            field,
+            identity,
+            "the id of a step, lot or assay in the ledger",
+            "Import the campaign that it belongs to first.",
+        )
+    )
