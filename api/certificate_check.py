@@ -1,4 +1,4 @@
-"""Verification of a certificate from the command line: page drawn anew, and status from the local log where there is one."""
+"""Verification of a certificate from the command line: the page drawn anew, the status from the local log if any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def verify_file(pdf: bytes, settings: Settings, *, trust_dir: Path | None, now: 
 
 
 def _local_status(settings: Settings) -> Callable[[str], Status] | None:
-    """Status look-up in the local log; None where there is no installation here, so that the check reads "not checked"."""
+    """Status look-up in the local log; None where there is no installation: the check then reads "not checked"."""
     from certificates.status import certificate_status
     from ledger.service.read import plant_of
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, StrictInt, StringConstraints, model_validator
 
@@ -30,6 +30,7 @@ ConsumerClass = Literal["post-consumer", "pre-consumer", "primary", "internal"]
 """Where a lot was waste: after use, before use (swarf), never (mined), or a stream of this plant's own (neither)."""
 
 Stage = Literal["mined", "refined", "separated", "melted", "produced"]
+STAGES: tuple[Stage, ...] = get_args(Stage)
 
 CustodyModel = Literal["identity-preserved", "segregated", "controlled-blending", "mass-balance", "book-and-claim"]
 
@@ -179,26 +180,40 @@ class ActorKey(Body):
     role: Literal["operator", "laboratory", "sustainability", "issuer"] = "operator"
 
 
+class CountryShare(Part):
+    """A country's share, of 1, of what a stage of a lot's history took place in."""
+
+    country: Country
+    share: AboveZero
+
+
 class Origin(Part):
-    """Declared country shares of a lot per stage, in shares of 1; what does not add up to 1 is unknown.
+    """Declared country shares of a lot per stage; what does not add up to 1 is unknown, a stage left out wholly so.
 
     evidence: what the declaration rests on, or "none".
     """
 
-    mined: dict[Country, NotNegative] | None = None
-    refined: dict[Country, NotNegative] | None = None
-    separated: dict[Country, NotNegative] | None = None
-    melted: dict[Country, NotNegative] | None = None
-    produced: dict[Country, NotNegative] | None = None
+    mined: tuple[CountryShare, ...] = ()
+    refined: tuple[CountryShare, ...] = ()
+    separated: tuple[CountryShare, ...] = ()
+    melted: tuple[CountryShare, ...] = ()
+    produced: tuple[CountryShare, ...] = ()
     evidence: Text
 
     @model_validator(mode="after")
     def _shares_at_most_one(self) -> Self:
-        for stage in ("mined", "refined", "separated", "melted", "produced"):
-            shares: dict[str, Decimal] | None = getattr(self, stage)
-            if shares and sum(shares.values()) > 1:
+        for stage in STAGES:
+            shares = self.shares_of(stage)
+            if sum(item.share for item in shares) > 1:
                 raise ValueError(f"country shares of {stage!r} that add up to at most 1")
+            if len({item.country for item in shares}) != len(shares):
+                raise ValueError(f"each country once among the shares of {stage!r}")
         return self
+
+    def shares_of(self, stage: Stage) -> tuple[CountryShare, ...]:
+        """The declared shares of one stage."""
+        shares: tuple[CountryShare, ...] = getattr(self, stage)
+        return shares
 
 
 class Receipt(Body):

@@ -1,7 +1,7 @@
 """Import of a campaign file: one JSON document with the events of a campaign in order.
 
-The format is documented in docs/campaign-format.md. All or nothing: a file with one bad event changes nothing, and the error
-lists every bad event, not only the first.
+The format is documented in docs/campaign-format.md. All or nothing: a file with one bad event changes nothing, and the
+error lists every bad event, not only the first.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ CAMPAIGN_FORMAT = "magnet-ledger-campaign/1"
 class Event(Part):
     """One event of a campaign file.
 
-    type: type of the entry. body: its body. private: values that stay out of the log (only a salted commitment enters it).
+    type: type of the entry. body: its body. private: values that stay out of the log, which gets salted commitments.
     corrects: for a correction, the id of the step, lot or assay that it mends, instead of `corrects_seq` in the body.
     """
 
