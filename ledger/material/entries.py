@@ -1,8 +1,8 @@
 """Entry bodies of the material: what a plant states, one frozen type per kind of entry.
 
-Receipt, step, split, blend, pack and ship are all transformations of one graph: each gives a `Transformation` or a boundary
-event through the fields below, so that genealogy, balance and footprint have one code path. Masses are dry unless a
-field says otherwise; `mass_kg` of an output is its dry mass as weighed.
+Step, split, blend and pack are transformations of one graph, each with the common form `Transformation`; receipt and ship
+are its boundary. So genealogy, balance and footprint have one code path. Masses are dry unless a field says otherwise;
+`mass_kg` of an output is its dry mass as weighed.
 
 Sources: reference practice for lots and samples, weighing and moisture at 105 C; ISO 22095 for custody words. See
 docs/concepts/material.md.
@@ -86,8 +86,8 @@ class Draw(Part):
 class Output(Part):
     """A batch that a transformation makes.
 
-    mass_kg, volume_l: its size as measured, at most one; neither for a stream that is not measured, which can then only be
-        drawn whole.
+    mass_kg, volume_l: its size as measured, at most one; neither for a stream that is not measured, which can then
+        only be drawn whole.
     role: "product" shares the step's burden; "recycle" returns to the plant and carries none.
     carries: the elements that a separation sends into this batch; empty for a step that does not separate.
     price_usd_per_kg: reference price per kg of oxide for economic allocation, with `price_source`.
@@ -131,8 +131,8 @@ class Residue(Part):
 class Transformation:
     """The common form of step, split, blend and pack: inputs become outputs and residues.
 
-    id: identity of the step. kind: type of the entry. process: in the plant's words. conserves_mass: nothing but handling
-    happens, so outputs and residues together can never weigh more than the inputs.
+    id: identity of the step. kind: type of the entry. process: in the plant's words. conserves_mass: nothing but
+    handling happens, so outputs and residues together can never weigh more than the inputs.
     """
 
     id: str
@@ -149,7 +149,7 @@ class Transformation:
 
 
 class Party(Body):
-    """A company or person of the trade, under a pseudonymous id. A private name goes into the statement's commitments."""
+    """A company of the trade, under a pseudonymous id. A private name goes into the statement's commitments."""
 
     party_id: Id
     roles: Annotated[
@@ -219,8 +219,8 @@ class Origin(Part):
 class Receipt(Body):
     """A lot taken into custody: one delivery note.
 
-    Weight: either gross_kg, tare_kg and moisture_percent, or dry_mass_kg alone. dry = (gross - tare) x (1 - moisture/100).
-    scale_uncertainty_kg: expanded (k=2). activity: what the delivery itself cost, for example road freight in t.km.
+    Weight: either gross_kg, tare_kg and moisture_percent, or dry_mass_kg alone; dry mass = (gross - tare) x
+    (1 - moisture/100). scale_uncertainty_kg: expanded (k=2). activity: what the delivery itself cost, for example road freight in t.km.
     """
 
     batch_id: Id
@@ -257,7 +257,9 @@ class Receipt(Body):
         """Dry net mass in kg, exact."""
         if self.dry_mass_kg is not None:
             return self.dry_mass_kg
-        assert self.gross_kg is not None and self.tare_kg is not None and self.moisture_percent is not None
+        assert self.gross_kg is not None
+        assert self.tare_kg is not None
+        assert self.moisture_percent is not None
         return (self.gross_kg - self.tare_kg) * (100 - self.moisture_percent) / 100
 
 
@@ -293,8 +295,8 @@ class Assay(Body):
 class Settlement(Body):
     """Which value of a disputed species counts, after the splitting-limit rule. All assays named stay on record.
 
-    Rule "umpire-outside-limit": if supplier and plant differ by at most splitting_limit_percent (in percentage points), their mean
-    settles; else the umpire's value does.
+    Rule "umpire-outside-limit": if supplier and plant differ by at most splitting_limit_percent (in percentage
+    points), their mean settles; else the umpire's value does.
     """
 
     settlement_id: Id
@@ -311,7 +313,7 @@ class Settlement(Body):
 
 
 class Step(Body):
-    """A process step: inputs become products, recycled streams and residues, with activity data and direct emissions."""
+    """A process step: inputs become products, recycled streams and residues, with activity and direct emissions."""
 
     step_id: Id
     process: Text
@@ -404,8 +406,8 @@ class Ship(Body):
 class Correction(Body):
     """Mends one value of an earlier entry, which stays on record as it was.
 
-    corrects_seq: sequence number of the entry. pointer: JSON pointer of the value in its body. old, new: the value as it
-    stands and as it should be, both as text.
+    corrects_seq: sequence number of the entry. pointer: JSON pointer of the value in its body. old, new: the value as
+    it stands and as it should be, both as text.
     """
 
     corrects_seq: Annotated[StrictInt, Field(ge=0)]
