@@ -1,7 +1,7 @@
 """Entry bodies of the material: what a plant states, one frozen type per kind of entry.
 
-Step, split, blend and pack are transformations of one graph, with the common form `Transformation`; receipt and ship are
-its boundary. So genealogy, balance and footprint have one code path. Masses are dry unless a field says otherwise;
+Step, split, blend and pack are transformations of one graph, with the common form `Transformation`; receipt and ship
+are its boundary. So genealogy, balance and footprint have one code path. Masses are dry unless a field says otherwise;
 `mass_kg` of an output is its dry mass as weighed.
 
 Sources: reference practice for lots and samples, weighing and moisture at 105 C; ISO 22095 for custody words. See
