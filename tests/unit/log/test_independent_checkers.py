@@ -19,7 +19,8 @@ from securesystemslib.exceptions import VerificationError as DsseVerificationErr
 from securesystemslib.signer import Signature, SSlibKey
 from sigstore._internal.merkle import verify_merkle_inclusion
 from sigstore._internal.rekor.checkpoint import SignedCheckpoint
-from sigstore._internal.trust import KeyID, RekorKeyring
+from sigstore._internal.trust import RekorKeyring
+from sigstore._utils import KeyID
 from sigstore.errors import VerificationError as SigstoreVerificationError
 from sigstore.models import TransparencyLogEntry
 
@@ -80,6 +81,7 @@ def consistency_paths() -> dict[tuple[int, int], list[bytes]]:
     return {(old, new): consistency_path(LEAVES, old, new) for new in SIZES for old in range(1, new + 1)}
 
 
+@pytest.mark.slow
 def test_roots_are_those_of_the_definition_and_of_the_others(oracle: Oracle) -> None:
     for size in range(LARGEST + 1):
         root = root_hash(LEAVES[:size])
@@ -87,6 +89,7 @@ def test_roots_are_those_of_the_definition_and_of_the_others(oracle: Oracle) -> 
         assert root.hex() == scitt.merkle_root(ENTRIES_HEX[:size])
 
 
+@pytest.mark.slow
 def test_inclusion_paths_are_those_of_the_definition(
     oracle: Oracle, inclusion_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -96,6 +99,7 @@ def test_inclusion_paths_are_those_of_the_definition(
         verify_inclusion(LEAVES[index], index, size, path, oracle.mth(0, size))
 
 
+@pytest.mark.slow
 def test_scitt_cose_accepts_every_inclusion_path_and_no_changed_one(
     oracle: Oracle, inclusion_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -108,6 +112,7 @@ def test_scitt_cose_accepts_every_inclusion_path_and_no_changed_one(
             assert not scitt.verify_inclusion(ENTRIES_HEX[index], index, size, changed, root), (index, size)
 
 
+@pytest.mark.slow
 def test_sigstore_accepts_every_inclusion_path_and_no_changed_one(
     oracle: Oracle, inclusion_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -118,6 +123,7 @@ def test_sigstore_accepts_every_inclusion_path_and_no_changed_one(
             assert not sigstore_accepts(ENTRIES[index], index, size, flip(path, index), root), (index, size)
 
 
+@pytest.mark.slow
 def test_histor_accepts_every_inclusion_path_and_no_changed_one(
     oracle: Oracle, inclusion_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -128,6 +134,7 @@ def test_histor_accepts_every_inclusion_path_and_no_changed_one(
             assert not histor.verify_inclusion(LEAVES[index], index, size, flip(path, index), root), (index, size)
 
 
+@pytest.mark.slow
 def test_checkers_refuse_another_entry_and_another_root(
     oracle: Oracle, inclusion_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -142,6 +149,7 @@ def test_checkers_refuse_another_entry_and_another_root(
             assert not histor.verify_inclusion(leaf_hash(entry), index, size, path, root), size
 
 
+@pytest.mark.slow
 def test_consistency_paths_are_those_of_the_definition(
     oracle: Oracle, consistency_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -151,6 +159,7 @@ def test_consistency_paths_are_those_of_the_definition(
         verify_consistency(old, oracle.mth(0, old), new, oracle.mth(0, new), path)
 
 
+@pytest.mark.slow
 def test_scitt_cose_accepts_every_consistency_path_and_no_changed_one(
     oracle: Oracle, consistency_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
@@ -164,6 +173,7 @@ def test_scitt_cose_accepts_every_consistency_path_and_no_changed_one(
             assert not scitt.verify_consistency(old_root, new_root, old, new, changed), (old, new)
 
 
+@pytest.mark.slow
 def test_histor_accepts_every_consistency_path_and_no_changed_one(
     oracle: Oracle, consistency_paths: dict[tuple[int, int], list[bytes]]
 ) -> None:
