@@ -1,8 +1,8 @@
 """What all tests share: real databases of both kinds, and the rule that no test is skipped.
 
-`database_url` hands each test a fresh database with the schema of the migrations, once on SQLite and once on PostgreSQL;
-`empty_database_url` does so without a schema, for tests of the migrations themselves. PostgreSQL is a real server, started
-from the system's programs on a free port of 127.0.0.1 in a temporary folder, and stopped at the end.
+`database_url` hands each test a fresh database with the schema of the migrations, once on SQLite and once on
+PostgreSQL; `empty_database_url` does so without a schema, for tests of the migrations themselves. PostgreSQL is a real
+server, started from the system's programs on a free port of 127.0.0.1 in a temporary folder, and stopped at the end.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ import tempfile
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
 
 from ledger.store.database import upgrade
@@ -33,7 +34,7 @@ hypothesis.settings.register_profile("magnet-ledger", deadline=None)
 hypothesis.settings.load_profile("magnet-ledger")
 
 
-# No test is skipped: a test that did not run proves nothing, and nobody sees it. What a test needs, `./run test` installs.
+# No test is skipped: a test that did not run proves nothing, and nobody sees it. `./run test` installs what tests need.
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -52,7 +53,8 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
 
 def _count_skipped_as_failed(report: pytest.TestReport | pytest.CollectReport) -> None:
     if report.outcome == "skipped":
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        expected_failure = getattr(report, "wasxfail", "")
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else expected_failure or report.longrepr
         report.outcome = "failed"
         report.longrepr = f"no test may be skipped or expected to fail here, but this one was: {reason}"
 
@@ -75,12 +77,13 @@ class PostgresServer:
             "postgresql+psycopg", "postgres", self.password, "127.0.0.1", self.port, database
         ).render_as_string(hide_password=False)
 
-    def execute(self, statement: str, *names: str) -> None:
+    def execute(self, statement: LiteralString, *names: str) -> None:
         """Run one statement of the server's administration; {} in it stands for a quoted name."""
-        with psycopg.connect(
-            host="127.0.0.1", port=self.port, user="postgres", password=self.password, dbname="postgres", autocommit=True
-        ) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))  # type: ignore[arg-type]
+        where = make_conninfo(
+            host="127.0.0.1", port=self.port, user="postgres", password=self.password, dbname="postgres"
+        )
+        with psycopg.connect(where, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 def _postgres_bin() -> Path:
@@ -92,10 +95,11 @@ def _postgres_bin() -> Path:
     if versions:
         return Path(versions[-1]).parent
     if shutil.which("pg_config"):
-        folder = Path(subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True).stdout.strip())
+        asked = subprocess.run(["pg_config", "--bindir"], check=True, capture_output=True, text=True)
+        folder = Path(asked.stdout.strip())
         if (folder / "initdb").exists():
             return folder
-    raise RuntimeError("these tests need PostgreSQL's server: run `./run test` as root, or `apt-get install postgresql`")
+    raise RuntimeError("these tests need PostgreSQL: run `./run test` as root, or type: apt-get install postgresql")
 
 
 def _unprivileged() -> dict[str, Any]:

@@ -1,0 +1,62 @@
+"""The lock files pin what pyproject.toml asks for, the same in both, with hashes and without an index address."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[3]
+LOCKS = ["requirements.lock", "requirements-dev.lock"]
+
+
+def pins(lock: str) -> dict[str, Requirement]:
+    """What a lock file pins, by name."""
+    lines = (ROOT / lock).read_text().splitlines()
+    requirements = [Requirement(line.rstrip(" \\")) for line in lines if not line.startswith(" ")]
+    found = {canonicalize_name(requirement.name): requirement for requirement in requirements}
+    assert len(found) == len(requirements), "one version of each, on every Python"
+    return found
+
+
+def wanted(groups: list[str]) -> list[Requirement]:
+    """What pyproject.toml asks for: at run time, and in these dependency groups."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    texts: list[str] = list(project["project"]["dependencies"])
+    for group in groups:
+        texts += [item for item in project["dependency-groups"][group] if isinstance(item, str)]
+    return [Requirement(text) for text in texts]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_pin_is_exact_and_carries_hashes(lock: str) -> None:
+    entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
+    assert len(entries) > 50
+    for entry in entries:
+        assert re.match(r"\S+==\S+", entry), entry
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_a_lock_names_no_package_index(lock: str) -> None:
+    assert not re.search(r"://|--(extra-)?index-url|--find-links|--trusted-host| @ ", (ROOT / lock).read_text())
+
+
+@pytest.mark.parametrize(("lock", "groups"), [(LOCKS[0], ["build"]), (LOCKS[1], ["build", "dev"])])
+def test_what_the_project_asks_for_is_locked_in_a_version_that_it_takes(lock: str, groups: list[str]) -> None:
+    locked = pins(lock)
+    for requirement in wanted(groups):
+        pin = locked.get(canonicalize_name(requirement.name))
+        assert pin is not None, f"{requirement.name} is not in {lock}: run tools/lock"
+        version = next(iter(pin.specifier)).version
+        assert requirement.specifier.contains(version), f"{requirement} but {lock} has {version}: run tools/lock"
+
+
+def test_development_has_the_run_time_versions() -> None:
+    runtime, development = pins(LOCKS[0]), pins(LOCKS[1])
+    for name, pin in runtime.items():
+        assert str(development.get(name)) == str(pin)
