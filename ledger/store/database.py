@@ -1,0 +1,222 @@
+"""Engines, transactions and migrations, the same on SQLite and PostgreSQL.
+
+A write transaction on SQLite starts with BEGIN IMMEDIATE: one that first reads and then asks for the write lock can be
+refused in the middle, when another process has written in between. Every commit is synced to disk (synchronous=FULL):
+with NORMAL, a power cut could lose acknowledged entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from ledger.errors import InputError, StoreError, problem
+
+APPLICATION_ID = 0x4D4C4731
+"""SQLite `application_id` of a Magnet Ledger database: "MLG1"."""
+
+BUSY_TIMEOUT_MS = 30_000
+"""How long a writer waits for another one, before it gives up with a StoreError."""
+
+_MIGRATION_LOCK = 0x4D4C4731
+"""PostgreSQL advisory lock that keeps two processes from migrating at once."""
+
+
+def make_engine(url: str) -> Engine:
+    """An engine for `url`: "sqlite:///path/to/file" or "postgresql://user@host/database". Opens nothing yet.
+
+    Raises: InputError if it is neither.
+    """
+    parsed = parse_database_url(url)
+    if parsed.get_backend_name() == "postgresql":
+        return create_engine(parsed, pool_pre_ping=True)
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def parse_database_url(url: str) -> URL:
+    """The URL with its driver. Raises: InputError naming what is supported."""
+    expected = '"sqlite:////absolute/path/ledger.db" or "postgresql://user@host/database"'
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError(problem("/database_url", url, expected, "Correct the setting database_url.")) from None
+    if parsed.drivername in ("postgresql", "postgresql+psycopg"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername == "sqlite" and parsed.database and parsed.database != ":memory:":
+        return parsed
+    shown_url = parsed.render_as_string(hide_password=True)
+    raise InputError(problem("/database_url", shown_url, expected, "Correct the setting database_url."))
+
+
+def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # sqlite3 must not start transactions by itself: _begin_sqlite does
+    # What is not UTF-8 was put there by hand: it must read as some text that equals nothing valid, so that `log verify`
+    # can name the entry instead of stopping at it.
+    connection.text_factory = _readable_text
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE fires the triggers against DELETE
+    finally:
+        cursor.close()
+    if mode != "wal":
+        raise StoreError(
+            problem("/database_url", f"journal mode {mode}", "journal mode wal", "Put the database on a local disk.")
+        )
+
+
+def _readable_text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("magnet_ledger_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def write_transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction that may write; committed, and durable, when the block ends without an error, else rolled back.
+
+    On SQLite it is the only writer from its first moment; on PostgreSQL the caller locks the rows that it must.
+    Raises: StoreError if the database cannot be reached or written, or another writer holds it too long.
+    """
+    with (
+        _store_errors(engine),
+        engine.connect().execution_options(magnet_ledger_writes=True) as connection,
+        connection.begin(),
+    ):
+        yield connection
+
+
+@contextmanager
+def read_transaction(engine: Engine) -> Iterator[Connection]:
+    """A transaction that sees one state of the database, however long it lasts.
+
+    Raises: StoreError if the database cannot be read.
+    """
+    with _store_errors(engine), engine.connect() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def _store_errors(engine: Engine) -> Iterator[None]:
+    """Database errors that are not the program's fault, as StoreError."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not (isinstance(error, OperationalError) or error.orig.__class__.__name__ == "DatabaseError"):
+            raise  # a violated constraint or a wrong statement is a fault of ours and must be seen as one
+        where = engine.url.render_as_string(hide_password=True)
+        found = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
+        raise StoreError(
+            problem(
+                "/database_url",
+                f"{where}: {found}",
+                "a database that can be read and written",
+                "Check that it exists, runs, has room and is not locked; `magnet-ledger doctor` says more.",
+            )
+        ) from error
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the schema to `revision`, in one transaction. Makes the SQLite file, in a folder that must exist.
+
+    Raises: StoreError if the database belongs to another program or cannot be written.
+    """
+    _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the schema back to `revision` ("base" for none), in one transaction. Data of dropped tables is lost."""
+    _migrate(url, lambda config: command.downgrade(config, revision))
+
+
+def current_revision(url: str) -> str | None:
+    """The revision of the schema, None for a database without one."""
+    engine = make_engine(url)
+    try:
+        with read_transaction(engine) as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def newest_revision() -> str:
+    """The revision that this program works with."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None, "there is at least one migration"
+    return revision
+
+
+def check_schema(url: str) -> None:
+    """Raises: StoreError unless the schema is the one that this program works with."""
+    found = current_revision(url)
+    if found != newest_revision():
+        raise StoreError(
+            problem(
+                "/database_url",
+                f"schema {found or 'none'}",
+                f"schema {newest_revision()}",
+                "Run `magnet-ledger db upgrade`.",
+            )
+        )
+
+
+def _migrate(url: str, run: Any) -> None:
+    engine = make_engine(url)
+    try:
+        with write_transaction(engine) as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+            _refuse_foreign(connection)
+            config = _config()
+            config.attributes["connection"] = connection
+            run(config)
+    finally:
+        engine.dispose()
+
+
+def _refuse_foreign(connection: Connection) -> None:
+    """Raises: StoreError if the database holds tables that no migration of ours has made."""
+    tables = inspect(connection).get_table_names()
+    if tables and "alembic_version" not in tables:
+        raise StoreError(
+            problem(
+                "/database_url",
+                f"a database with tables {', '.join(sorted(tables)[:5])}",
+                "an empty database, or one of Magnet Ledger",
+                "Give the ledger a database of its own.",
+            )
+        )
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_migrations()).replace("%", "%%"))
+    return config
+
+
+def _migrations() -> Path:
+    """Folder of the migrations: inside the package where it is installed from a wheel, beside it in the source tree."""
+    packaged = Path(__file__).parent / "alembic"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "alembic"

@@ -1,0 +1,274 @@
+"""Rows of the log in and out, one function per question. Each takes the connection of the caller's transaction.
+
+Nothing here decides: what may be appended is for `sequencer` and the service.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, LargeBinary, cast, func, insert, select, text, update
+from sqlmodel import col
+
+from ledger.errors import BrokenLinkError, ConflictError, MalformedProofError, StoreError, UnknownIdError, problem
+from ledger.log.canonical import canonical_bytes
+from ledger.log.forms import HASH_BYTES
+from ledger.log.merkle import Frontier
+from ledger.log.statement import Statement
+from ledger.store.tables import CheckpointRow, EntryRow, HeadRow, LogRow, PrivateFieldRow
+
+_CHUNK = 500
+"""Rows asked for by key at once: below the 999 variables of an old SQLite."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a log ends. last_leaf_hash: 32 bytes, empty before the first entry. frontier: its tree."""
+
+    origin: str
+    last_leaf_hash: bytes
+    frontier: Frontier
+
+    @property
+    def tree_size(self) -> int:
+        """Number of entries."""
+        return self.frontier.tree_size
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """A row of the entry table, as it stands there. data: the exact bytes; the other fields repeat what they say."""
+
+    seq: int
+    leaf_hash: bytes
+    data: bytes
+    entry_type: str
+    statement_id: str
+    content_sha256: str
+
+
+@dataclass(frozen=True)
+class StoredHead:
+    """The head row as it stands there, which may be damaged."""
+
+    tree_size: int
+    last_leaf_hash: bytes
+    frontier: bytes
+
+
+@dataclass(frozen=True)
+class PrivateField:
+    """A private value with its salt. value: canonical JSON text."""
+
+    seq: int
+    field: str
+    salt: bytes
+    value: str
+
+
+def content_sha256(statement: Statement) -> str:
+    """SHA-256, in hex, of what a repeated statement must have in common with the first: all but its id, times and key.
+
+    Of private fields only the names count here: a hash of their values, without salt, could be searched for.
+    """
+    content = {
+        "actor": statement.actor,
+        "body": statement.body,
+        "private": sorted(statement.commit),
+        "refs": list(statement.refs),
+        "type": statement.type,
+    }
+    return hashlib.sha256(canonical_bytes(content)).hexdigest()
+
+
+def insert_log(connection: Connection, origin: str, created: str) -> None:
+    """A new, empty log; nothing happens if it is there already. created: RFC 3339 text."""
+    connection.execute(
+        text("INSERT INTO log (origin, created) VALUES (:origin, :created) ON CONFLICT DO NOTHING"),
+        {"origin": origin, "created": created},
+    )
+    connection.execute(
+        text(
+            "INSERT INTO head (origin, tree_size, last_leaf_hash, frontier) VALUES (:origin, 0, :none, :none)"
+            " ON CONFLICT DO NOTHING"
+        ),
+        {"origin": origin, "none": b""},
+    )
+
+
+def list_origins(connection: Connection) -> list[str]:
+    """The logs of this installation."""
+    return list(connection.scalars(select(col(LogRow.origin)).order_by(col(LogRow.origin))))
+
+
+def read_stored_head(connection: Connection, origin: str, *, lock: bool = False) -> StoredHead | None:
+    """The head row, None if there is none. lock: on PostgreSQL, hold the row until the transaction ends."""
+    query = select(col(HeadRow.tree_size), col(HeadRow.last_leaf_hash), col(HeadRow.frontier)).where(
+        col(HeadRow.origin) == origin
+    )
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    return None if row is None else StoredHead(*row)
+
+
+def read_head(connection: Connection, origin: str, *, lock: bool = False) -> Head:
+    """The head of the log.
+
+    Raises: StoreError if there is no such log; BrokenLinkError if the head row cannot be one.
+    """
+    stored = read_stored_head(connection, origin, lock=lock)
+    if stored is None:
+        raise StoreError(
+            problem("/origin", origin, "a log of this database", "Make the log first, or correct the setting origin.")
+        )
+    try:
+        return Head(origin, stored.last_leaf_hash, parse_frontier(stored))
+    except MalformedProofError as error:
+        raise BrokenLinkError(
+            problem("/head", f"a head row that is damaged: {error}", "the head of the log", "Run `log verify`.")
+        ) from error
+
+
+def parse_frontier(stored: StoredHead) -> Frontier:
+    """The tree that the head row states. Raises: MalformedProofError if it cannot be one of its size."""
+    peaks = tuple(stored.frontier[start : start + HASH_BYTES] for start in range(0, len(stored.frontier), HASH_BYTES))
+    return Frontier(stored.tree_size, peaks)
+
+
+def update_head(connection: Connection, old: Head, new: Head) -> None:
+    """Move the head from old to new. Raises: ConflictError if it is no longer at old."""
+    result = connection.execute(
+        update(HeadRow)
+        .where(
+            col(HeadRow.origin) == old.origin,
+            col(HeadRow.tree_size) == old.tree_size,
+            col(HeadRow.last_leaf_hash) == old.last_leaf_hash,
+        )
+        .values(tree_size=new.tree_size, last_leaf_hash=new.last_leaf_hash, frontier=b"".join(new.frontier.peaks))
+    )
+    if result.rowcount != 1:
+        raise ConflictError(
+            problem("/head", "a head that has moved", f"tree size {old.tree_size}", "Send the entries again.")
+        )
+
+
+def insert_entries(connection: Connection, origin: str, entries: Sequence[StoredEntry]) -> None:
+    """New rows of the entry table."""
+    if entries:
+        connection.execute(insert(EntryRow), [{"origin": origin, **vars(entry)} for entry in entries])
+
+
+def last_entry(connection: Connection, origin: str) -> StoredEntry | None:
+    """The entry with the highest sequence number."""
+    row = connection.execute(_entries(origin).order_by(col(EntryRow.seq).desc()).limit(1)).one_or_none()
+    return None if row is None else StoredEntry(*row)
+
+
+def entries_from(connection: Connection, origin: str, start: int, end: int | None = None) -> Iterator[StoredEntry]:
+    """Entries with start <= seq < end, in order; to the last one if end is None. Streams; does not hold them all."""
+    query = _entries(origin).where(col(EntryRow.seq) >= start).order_by(col(EntryRow.seq))
+    if end is not None:
+        query = query.where(col(EntryRow.seq) < end)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        yield StoredEntry(*row)
+
+
+def entries_of_type(connection: Connection, origin: str, entry_type: str) -> list[StoredEntry]:
+    """Entries of one type, in order."""
+    query = _entries(origin).where(col(EntryRow.entry_type) == entry_type).order_by(col(EntryRow.seq))
+    return [StoredEntry(*row) for row in connection.execute(query)]
+
+
+def entries_at(connection: Connection, origin: str, seqs: Collection[int]) -> dict[int, StoredEntry]:
+    """The entries with these sequence numbers. Raises: UnknownIdError naming the ones that there are not."""
+    wanted = sorted(set(seqs))
+    found: dict[int, StoredEntry] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = _entries(origin).where(col(EntryRow.seq).in_(wanted[start : start + _CHUNK]))
+        found.update((row[0], StoredEntry(*row)) for row in connection.execute(query))
+    missing = [seq for seq in wanted if seq not in found]
+    if missing:
+        raise UnknownIdError(
+            *(problem("/seq", seq, "the sequence number of an entry", "Check the number.") for seq in missing)
+        )
+    return found
+
+
+def entries_by_statement(connection: Connection, origin: str, ids: Collection[str]) -> dict[str, StoredEntry]:
+    """The entries whose statements have these ids, as far as there are any."""
+    wanted = sorted(set(ids))
+    found: dict[str, StoredEntry] = {}
+    for start in range(0, len(wanted), _CHUNK):
+        query = _entries(origin).where(col(EntryRow.statement_id).in_(wanted[start : start + _CHUNK]))
+        found.update((row[4], StoredEntry(*row)) for row in connection.execute(query))
+    return found
+
+
+def leaf_hashes(connection: Connection, origin: str, tree_size: int) -> list[bytes]:
+    """The stored leaf hashes of the first tree_size entries; shorter if there are fewer."""
+    query = (
+        select(col(EntryRow.leaf_hash))
+        .where(col(EntryRow.origin) == origin, col(EntryRow.seq) < tree_size)
+        .order_by(col(EntryRow.seq))
+    )
+    return list(connection.scalars(query))
+
+
+def insert_private_fields(connection: Connection, origin: str, fields: Sequence[PrivateField]) -> None:
+    """Private values with their salts."""
+    if fields:
+        connection.execute(insert(PrivateFieldRow), [{"origin": origin, **vars(field)} for field in fields])
+
+
+def private_fields(connection: Connection, origin: str, seqs: Iterable[int] | None = None) -> list[PrivateField]:
+    """The private values of these entries, of all if seqs is None; erased ones are gone."""
+    query = (
+        select(
+            col(PrivateFieldRow.seq), col(PrivateFieldRow.field), col(PrivateFieldRow.salt), col(PrivateFieldRow.value)
+        )
+        .where(col(PrivateFieldRow.origin) == origin)
+        .order_by(col(PrivateFieldRow.seq), col(PrivateFieldRow.field))
+    )
+    if seqs is not None:
+        query = query.where(col(PrivateFieldRow.seq).in_(list(seqs)))
+    return [PrivateField(*row) for row in connection.execute(query)]
+
+
+def insert_checkpoint(connection: Connection, origin: str, tree_size: int, note: str) -> None:
+    """Keep a checkpoint that was signed. Raises: ConflictError if another one is kept for that size."""
+    kept = checkpoints(connection, origin).get(tree_size)
+    if kept == note:
+        return
+    if kept is not None:
+        raise ConflictError(
+            problem("/tree_size", note, f"the checkpoint kept for size {tree_size}: {kept}", "Run `log verify`.")
+        )
+    connection.execute(insert(CheckpointRow), [{"origin": origin, "tree_size": tree_size, "note": note}])
+
+
+def checkpoints(connection: Connection, origin: str) -> Mapping[int, str]:
+    """The kept checkpoints by tree size, smallest first."""
+    query = (
+        select(col(CheckpointRow.tree_size), col(CheckpointRow.note))
+        .where(col(CheckpointRow.origin) == origin)
+        .order_by(col(CheckpointRow.tree_size))
+    )
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def count_entries(connection: Connection, origin: str) -> int:
+    """How many rows the entry table holds."""
+    query = select(func.count()).select_from(EntryRow).where(col(EntryRow.origin) == origin)
+    return connection.execute(query).scalar_one()
+
+
+def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of six columns: longer to spell than to read
+    return select(
+        col(EntryRow.seq),
+        cast(col(EntryRow.leaf_hash), LargeBinary),  # bytes, whatever somebody has put there
+        cast(col(EntryRow.data), LargeBinary),
+        col(EntryRow.entry_type),
+        col(EntryRow.statement_id),
+        col(EntryRow.content_sha256),
+    ).where(col(EntryRow.origin) == origin)

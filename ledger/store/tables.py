@@ -1,0 +1,189 @@
+"""The tables, and nothing else: what is checked is checked before a row is made, since a table row validates nothing.
+
+`entry` holds the log's exact bytes and is never updated. `head` and the columns beside `data` are there for speed and
+are compared with the bytes by `log verify`. `batch_row` and `entry_batch` are derived and can be rebuilt from the log.
+`private_field` is the one table that may be erased. `user`, `session` and `api_key` belong to the doors.
+
+Times are RFC 3339 text in UTC with microseconds and "Z" (text order is time order); exact numbers are text, because
+SQLite would change a decimal's digits. On SQLite the tables are STRICT: a column takes its own type or refuses.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Names of constraints, the same on both databases, so that a migration can name what it changes."""
+
+BIG_INTEGER: Any = BigInteger().with_variant(Integer(), "sqlite")
+"""64 bits on both: a STRICT table of SQLite knows INTEGER alone."""
+
+FLAG: Any = Boolean().with_variant(Integer(), "sqlite")
+
+STRICT = {"sqlite_strict": True}
+
+
+class Table(SQLModel):
+    """Base of all tables; holds their metadata."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class LogRow(Table, table=True):
+    """A log of this installation. origin: its name and its key's. created: when it was made."""
+
+    __tablename__ = "log"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, sa_type=Text)
+    created: str = Field(sa_type=Text)
+
+
+class HeadRow(Table, table=True):
+    """Where a log ends; locked by the one who appends.
+
+    tree_size: number of entries. last_leaf_hash: of the last one, 32 bytes; empty before the first.
+    frontier: the peaks of the tree one after the other, 32 bytes each.
+    """
+
+    __tablename__ = "head"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    tree_size: int = Field(sa_type=BIG_INTEGER)
+    last_leaf_hash: bytes = Field(sa_type=LargeBinary)
+    frontier: bytes = Field(sa_type=LargeBinary)
+
+
+class EntryRow(Table, table=True):
+    """One entry. data: its exact bytes, the truth; the rest repeats what they say.
+
+    content_sha256: what a repeated statement id is compared by; see ledger.store.repository.content_sha256.
+    """
+
+    __tablename__ = "entry"
+    __table_args__ = (
+        UniqueConstraint("origin", "statement_id"),
+        Index(None, "origin", "entry_type", "seq"),
+        STRICT,
+    )
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    leaf_hash: bytes = Field(sa_type=LargeBinary)
+    data: bytes = Field(sa_type=LargeBinary)
+    entry_type: str = Field(sa_type=Text)
+    statement_id: str = Field(sa_type=Text)
+    content_sha256: str = Field(sa_type=Text)
+
+
+class PrivateFieldRow(Table, table=True):
+    """A private value and its salt; the entry holds only the commitment. Erasing is deleting the row.
+
+    No foreign key to `entry`: it must stay possible to show a value whose entry was tampered with.
+    value: canonical JSON text.
+    """
+
+    __tablename__ = "private_field"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    field: str = Field(primary_key=True, sa_type=Text)
+    salt: bytes = Field(sa_type=LargeBinary)
+    value: str = Field(sa_type=Text)
+
+
+class CheckpointRow(Table, table=True):
+    """A checkpoint that was signed and given out. note: the whole signed note."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    tree_size: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    note: str = Field(sa_type=Text)
+
+
+class BatchRow(Table, table=True):
+    """Derived: a batch as it stands after the last entry, for lists.
+
+    seq: entry that made it. mass_kg, volume_l, remaining: exact decimal text, none where not measured.
+    """
+
+    __tablename__ = "batch_row"
+    __table_args__ = (Index(None, "origin", "seq"), STRICT)
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    batch_id: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(sa_type=BIG_INTEGER)
+    product: str = Field(sa_type=Text)
+    made_on: str = Field(sa_type=Text)
+    made_by: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    mass_kg: str | None = Field(default=None, sa_type=Text)
+    volume_l: str | None = Field(default=None, sa_type=Text)
+    remaining: str | None = Field(default=None, sa_type=Text)
+    status: str = Field(sa_type=Text)
+    campaign: str | None = Field(default=None, sa_type=Text)
+
+
+class EntryBatchRow(Table, table=True):
+    """Derived: which entries name a batch."""
+
+    __tablename__ = "entry_batch"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    batch_id: str = Field(primary_key=True, sa_type=Text)
+    seq: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+
+
+class User(Table, table=True):
+    """Somebody who may log in. password_hash: argon2. actor: the actor whose key signs what they log."""
+
+    __tablename__ = "user"
+    __table_args__ = STRICT
+
+    user_id: str = Field(primary_key=True, sa_type=Text)
+    username: str = Field(unique=True, sa_type=Text)
+    password_hash: str = Field(sa_type=Text)
+    role: str = Field(sa_type=Text)
+    actor: str = Field(sa_type=Text)
+    disabled: bool = Field(default=False, sa_type=FLAG)
+
+
+class LoginSession(Table, table=True):
+    """A logged-in browser. The cookie's token is kept as its SHA-256 alone, in hex."""
+
+    __tablename__ = "session"
+    __table_args__ = STRICT
+
+    token_sha256: str = Field(primary_key=True, sa_type=Text)
+    user_id: str = Field(foreign_key="user.user_id", index=True, sa_type=Text)
+    csrf_token: str = Field(sa_type=Text)
+    created: str = Field(sa_type=Text)
+    expires: str = Field(sa_type=Text)
+
+
+class ApiKey(Table, table=True):
+    """A program's key: shown once, kept as its SHA-256 in hex. scopes: words separated by spaces."""
+
+    __tablename__ = "api_key"
+    __table_args__ = STRICT
+
+    key_id: str = Field(primary_key=True, sa_type=Text)
+    prefix: str = Field(index=True, sa_type=Text)
+    sha256: str = Field(unique=True, sa_type=Text)
+    user_id: str = Field(foreign_key="user.user_id", index=True, sa_type=Text)
+    scopes: str = Field(sa_type=Text)
+    created: str = Field(sa_type=Text)
+    expires: str | None = Field(default=None, sa_type=Text)
