@@ -1,0 +1,440 @@
+"""The parts that both certificates share: title, key figures, seal, running head and footer.
+
+Every function takes values of the content and returns blocks, or fills a sheet; see docs/certificate-format.md for the
+content's fields.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from certificates.page_flow import (
+    GUTTER,
+    MARGIN,
+    PAGE_HEIGHT,
+    PAGE_WIDTH,
+    WIDTH,
+    Sheet,
+    bullets,
+    column_x,
+    span,
+)
+from certificates.page_items import (
+    BODY,
+    BODY_STRONG,
+    CODE,
+    CODE_SMALL,
+    EYEBROW,
+    FIGURE,
+    FIGURE_SMALL,
+    GREEN,
+    GREEN_PALE,
+    HEADING,
+    INK,
+    LABEL,
+    MUTED,
+    NOTE,
+    RULE,
+    SMALL,
+    SMALL_STRONG,
+    TINT,
+    TITLE,
+    WARNING,
+    Block,
+    Box,
+    Colour,
+    Item,
+    Line,
+    Shape,
+    Style,
+    Text,
+    beside,
+    fitted,
+    padded,
+    paragraph,
+    printable,
+    stacked,
+)
+from ledger.log.canonical import canonical_bytes
+
+KIND_NAMES = {"co2": "CO₂ certificate", "provenance": "Provenance certificate"}
+
+BAND_HEIGHT = 24.0
+"""Of the band across the top of a provisional page."""
+
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_FORMULA = re.compile(r"(?:[A-Z][a-z]?[0-9]{0,2}){1,6}")
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+
+def formula(text: str) -> str:
+    """`text` with the digits of chemical formulas as subscripts: "Dy2O3" is shown as "Dy₂O₃"."""
+
+    def pretty(word: str) -> str:
+        core = word.strip(",;:()")
+        is_formula = any(c.isdigit() for c in core) and len(core) > 2 and _FORMULA.fullmatch(core) and _has_oxygen(core)
+        return word.translate(_SUBSCRIPTS) if is_formula else word
+
+    return " ".join(pretty(word) for word in text.split(" "))
+
+
+def _has_oxygen(core: str) -> bool:
+    """Only oxides are set with subscripts, so that a batch named "B2" stays as it is."""
+    return re.search(r"O(?![a-z])", core) is not None and not core.startswith("O")
+
+
+def number(text: str) -> str:
+    """A decimal string as it is shown: digits kept, a true minus."""
+    return text.replace("-", "−")
+
+
+def day(text: str) -> str:
+    """An ISO date or time as "27 June 2023"."""
+    value = date.fromisoformat(text[:10])
+    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
+
+
+def kg(text: str) -> str:
+    return f"{number(text)} kg"
+
+
+def is_provisional(content: Mapping[str, Any]) -> bool:
+    """Anything that is not stated to be final is shown as provisional."""
+    return bool(content["state"] != "final")
+
+
+def content_digest(content: Mapping[str, Any]) -> str:
+    """SHA-256 of the content's canonical form, in hexadecimal: what the crest draws and the last page prints."""
+    return sha256(canonical_bytes(dict(content))).hexdigest()
+
+
+@dataclass(frozen=True)
+class KeyFigure:
+    """One of the large figures. beneath: its interval or what it is made of."""
+
+    label: str
+    figure: str
+    unit: str
+    beneath: str
+
+
+def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigure]) -> None:
+    """The top of page one: title, the batch in one line, the crest, what it replaces, why provisional, key figures."""
+    batch = content["batch"]
+    issuer = content["issuer"]
+    crest_size = 84.0
+    words = span(10) - 12
+    product = formula(batch["product"])
+    title_style = fitted(product, TITLE, words, 20)
+    about = (
+        f"Batch {batch['batch_id']}  ·  {kg(batch['mass_kg'])}  ·  made {day(batch['made_on'])}"
+        if batch.get("mass_kg")
+        else f"Batch {batch['batch_id']}  ·  made {day(batch['made_on'])}"
+    )
+    title = stacked(
+        paragraph(KIND_NAMES[content["kind"]], EYEBROW, words),
+        2.0,
+        paragraph(product, title_style, words),
+        5.0,
+        paragraph(about, replace(BODY, size=9.5, leading=13), words),
+        paragraph(
+            f"Issued {day(content['issued_at'])} by {issuer['name']}, {issuer['site']}, {issuer['country']}",
+            replace(NOTE, size=8.5, leading=12),
+            words,
+        ),
+    )
+    mark = crest(content_digest(content), crest_size, INK if is_provisional(content) else GREEN)
+    sheet.add(beside((0, title), (WIDTH - crest_size, mark)))
+    sheet.gap(12)
+    if content.get("supersedes"):
+        reason = content.get("supersede_reason")
+        text = f"Replaces certificate {content['supersedes']}" + (f": {reason}" if reason else "")
+        sheet.add(
+            padded(paragraph(text, BODY_STRONG, WIDTH - 16), WIDTH, 6, GREEN_PALE),
+        )
+        sheet.gap(8)
+    if is_provisional(content):
+        sheet.add(_why_provisional(content.get("provisional_because", [])))
+        sheet.gap(10)
+    sheet.add(key_figures(figures))
+
+
+def _why_provisional(reasons: Sequence[str]) -> Block:
+    inner = WIDTH - 20
+    head = paragraph("PROVISIONAL: not a final certificate. Why:", SMALL_STRONG, inner)
+    listed = list(reasons) or ["The issuer gave no reason."]
+    half = (inner - GUTTER) / 2
+    middle = (len(listed) + 1) // 2
+    if len(listed) > 2:
+        body = beside(
+            (0, bullets(listed[:middle], half, SMALL)), (half + GUTTER, bullets(listed[middle:], half, SMALL))
+        )
+    else:
+        body = bullets(listed, inner, SMALL)
+    block = stacked(head, 2.0, body)
+    height = block.height + 14
+    panel = Box(0, 0, WIDTH, height, fill="#FDF4DA")
+    edge = Box(0, 0, 4, height, fill=WARNING)
+    return Block((panel, edge, *block.at(12, 7)), height)
+
+
+def key_figures(figures: Sequence[KeyFigure]) -> Block:
+    """Large figures side by side, as wide as the text area."""
+    columns = 12 // len(figures)
+    width = span(columns)
+    placed = []
+    for index, item in enumerate(figures):
+        figure = figure_line(item.figure, width)
+        block = stacked(
+            Block((Box(0, 0, width, 2 if index == 0 else 0.75, fill=GREEN if index == 0 else INK),), 8.0),
+            paragraph(item.label, LABEL, width),
+            2.0,
+            figure,
+            paragraph(item.unit, BODY_STRONG, width),
+            1.0,
+            paragraph(item.beneath, NOTE, width),
+        )
+        placed.append((column_x(index * columns), block))
+    return beside(*placed)
+
+
+def figure_line(figure: str, width: float, style: Style = FIGURE) -> Block:
+    """A large figure. Decimals after the second are set small, so that a long exact number stays readable."""
+    text = printable(number(figure), style.font)
+    point = text.find(".")
+    large, small = (text[: point + 3], text[point + 3 :]) if point >= 0 and len(text) - point > 5 else (text, "")
+    ratio = 0.5
+    natural = style.width(large) + style.width(small) * ratio
+    scale = min(1.0, width * 0.999 / natural)
+    big = replace(style, size=style.size * scale)
+    little = replace(big, size=big.size * ratio, colour=MUTED)
+    baseline = style.leading * 0.8
+    items: list[Item] = [Text(0, baseline, large, big)]
+    if small:
+        items.append(Text(big.width(large), baseline, small, little))
+    return Block(tuple(items), style.leading)
+
+
+def crest(digest: str, size: float, colour: Colour) -> Block:
+    """The content's fingerprint as a ring: 64 rays, each as long as a hexadecimal digit of its SHA-256.
+
+    Two contents that differ anywhere have other rings; the digits stand in the middle and, in full, on the last page.
+    """
+    centre = size / 2
+    inner, outer = size * 0.27, size * 0.46
+    items: list[Item] = []
+    for index, digit in enumerate(digest):
+        # Clockwise from the top.
+        angle = 2 * math.pi * index / len(digest) - math.pi / 2
+        reach = inner + (outer - inner) * (0.12 + 0.88 * int(digit, 16) / 15)
+        items.append(
+            Line(
+                centre + inner * math.cos(angle),
+                centre + inner * math.sin(angle),
+                centre + reach * math.cos(angle),
+                centre + reach * math.sin(angle),
+                colour,
+                1.7,
+            )
+        )
+    items.append(_circle(centre, centre, inner - 2.2, stroke=colour, line_width=0.6))
+    items.append(_circle(centre, centre, size * 0.49, stroke=colour, line_width=0.6))
+    digits = replace(CODE, size=6.2, colour=colour)
+    for row in range(2):
+        part = digest[row * 6 : row * 6 + 6]
+        items.append(Text(centre - digits.width(part) / 2, centre - 1.2 + row * 8.0, part, digits))
+    return Block(tuple(items), size)
+
+
+_KAPPA = 0.5522847498
+"""Control point distance with which four Bezier curves make a circle."""
+
+
+def _circle(x: float, y: float, r: float, *, stroke: Colour, line_width: float) -> Shape:
+    k = _KAPPA * r
+    points = (
+        (x + r, y),
+        (x + r, y + k), (x + k, y + r), (x, y + r),
+        (x - k, y + r), (x - r, y + k), (x - r, y),
+        (x - r, y - k), (x - k, y - r), (x, y - r),
+        (x + k, y - r), (x + r, y - k), (x + r, y),
+    )  # fmt: skip
+    return Shape(points, stroke=stroke, line_width=line_width, curved=True)
+
+
+def pairs(items: Sequence[tuple[str, str]], width: float, label_width: float) -> Block:
+    """Labels with their texts, a hairline between."""
+    parts: list[Block | float] = []
+    for label, text in items:
+        parts += [
+            Block((Line(0, 0, width, 0, RULE, 0.4),), 2.5),
+            beside(
+                (0, paragraph(label, LABEL, label_width - 6)),
+                (label_width, paragraph(text, SMALL, width - label_width)),
+            ),
+            2.5,
+        ]
+    return stacked(*parts)
+
+
+def not_claimed(sheet: Sheet, content: Mapping[str, Any]) -> None:
+    """What the certificate does not say, in a panel of its own."""
+    inner = WIDTH - 24
+    half = (inner - GUTTER) / 2
+    texts = list(content["not_claimed"])
+    middle = (len(texts) + 1) // 2
+    lists = (
+        beside(
+            (0, bullets(texts[:middle], half, SMALL, "×")), (half + GUTTER, bullets(texts[middle:], half, SMALL, "×"))
+        )
+        if len(texts) > 1
+        else bullets(texts, inner, SMALL, "×")
+    )
+    block = stacked(paragraph("What this certificate does not claim", HEADING, inner), 4.0, lists)
+    sheet.gap(14)
+    sheet.add(padded(block, WIDTH, 12, TINT))
+
+
+def how_to_check(content: Mapping[str, Any]) -> Block:
+    """How a stranger checks the file, beside the issuer's sealed box."""
+    left = span(7)
+    right = span(5)
+    log = content["log"]
+    steps = [
+        "Take the PDF file itself, not a printout or a picture of it.",
+        "Run  magnet-ledger certificate verify FILE  with the issuer's root certificate and log key, offline; or "
+        "drop the file on the issuer's verify page, which keeps nothing. Get both from the issuer by a way you trust.",
+        "Read the verdict and its list: each check is passed, failed or not checked. The figures are computed again "
+        "from the log entries inside the file.",
+    ]
+    check = stacked(
+        paragraph("How to check it", HEADING, left),
+        4.0,
+        bullets(steps, left, SMALL, "1"),
+        4.0,
+        paragraph(f"Log {log['origin']}, {log['tree_size']} entries when issued", LABEL, left),
+        paragraph("SHA-256 of the content", LABEL, left),
+        paragraph(content_digest(content), fitted(content_digest(content), CODE, left, 5), left),
+    )
+    issuer = content["issuer"]
+    inner = right - 20
+    words: list[Block | float] = [
+        paragraph("Sealed electronically", HEADING, inner),
+        2.0,
+        paragraph(f"for {issuer['name']}, {issuer['site']}", SMALL_STRONG, inner),
+        4.0,
+        paragraph(
+            "The seal is a signature inside the file. Your reader, or the check at the left, says whether it is "
+            "whole and whose it is; this box cannot.",
+            SMALL,
+            inner,
+        ),
+        4.0,
+        paragraph(content["issued_at"], CODE_SMALL, inner),
+    ]
+    seal = padded(stacked(*words), right, 10, None, GREEN)
+    return beside((0, check), (column_x(7), seal))
+
+
+def furnish(sheet: Sheet, content: Mapping[str, Any]) -> list[list[Item]]:
+    """The sheet's pages with running head, footer and, where provisional, the band on every one of them."""
+    total = len(sheet.pages)
+    return [_head(content) + items + _foot(content, page, total) for page, items in enumerate(sheet.pages, 1)]
+
+
+def _head(content: Mapping[str, Any]) -> list[Item]:
+    provisional = is_provisional(content)
+    items: list[Item] = []
+    if provisional:
+        items += _band()
+    baseline = 50.0
+    items += _magnet(MARGIN, baseline - 9.5)
+    items.append(Text(MARGIN + 16, baseline, "Magnet Ledger", replace(BODY_STRONG, size=9.5)))
+    right = f"{KIND_NAMES[content['kind']]}  ·  {content['batch']['batch_id']}"
+    style = fitted(right, NOTE, span(8), 4.5)
+    text = printable(right, style.font)
+    items.append(Text(PAGE_WIDTH - MARGIN - style.width(text), baseline, text, style))
+    items.append(Line(MARGIN, 58, PAGE_WIDTH - MARGIN, 58, RULE, 0.5))
+    return items
+
+
+def _magnet(x: float, y: float) -> list[Item]:
+    """The house mark: two blocks of a chain, one pole filled, one open."""
+    return [
+        Box(x, y, 5, 10, fill=GREEN),
+        Box(x + 6.25, y + 0.4, 4.2, 9.2, stroke=GREEN, line_width=0.8),
+    ]
+
+
+def _band() -> list[Item]:
+    items: list[Item] = [Box(0, 0, PAGE_WIDTH, BAND_HEIGHT, fill=WARNING)]
+    stripe = 9.0
+    for start, end in ((0.0, MARGIN - 6), (PAGE_WIDTH - MARGIN + 6, PAGE_WIDTH)):
+        x = start - BAND_HEIGHT
+        while x < end:
+            items += _stripe(x, stripe, start, end)
+            x += 2 * stripe
+    word = replace(BODY_STRONG, size=12, tracking=0.8)
+    items.append(Text(MARGIN, 16.2, "PROVISIONAL", word))
+    note = "Not a final certificate. Reasons on page 1."
+    style = replace(SMALL, size=8)
+    items.append(Text(PAGE_WIDTH - MARGIN - style.width(note), 15.5, note, style))
+    return items
+
+
+def _stripe(x: float, width: float, left: float, right: float) -> list[Item]:
+    """One slanted stripe of the band, cut off at `left` and `right`."""
+
+    def clamp(value: float) -> float:
+        return min(max(value, left), right)
+
+    h = BAND_HEIGHT
+    # Corners of the slanted stripe: bottom from x, top from x + h. Cut with the vertical edges.
+    corners = [(x, h), (x + width, h), (x + width + h, 0.0), (x + h, 0.0)]
+    cut = _clip(_clip(corners, left, keep_right=True), right, keep_right=False)
+    if len(cut) < 3:
+        return []
+    return [Shape(tuple((clamp(px), py) for px, py in cut), fill=INK)]
+
+
+def _clip(points: list[tuple[float, float]], edge: float, *, keep_right: bool) -> list[tuple[float, float]]:
+    """The part of a polygon on one side of the vertical line at `edge` (Sutherland and Hodgman, 1974)."""
+    sign = 1 if keep_right else -1
+    kept: list[tuple[float, float]] = []
+    for (x1, y1), (x2, y2) in zip(points, points[1:] + points[:1], strict=True):
+        inside1, inside2 = sign * (x1 - edge) >= 0, sign * (x2 - edge) >= 0
+        if inside1:
+            kept.append((x1, y1))
+        if inside1 != inside2:
+            kept.append((edge, y1 + (y2 - y1) * (edge - x1) / (x2 - x1)))
+    return kept
+
+
+def _foot(content: Mapping[str, Any], page: int, total: int) -> list[Item]:
+    y = PAGE_HEIGHT - 38
+    items: list[Item] = [Line(MARGIN, y - 12, PAGE_WIDTH - MARGIN, y - 12, RULE, 0.5)]
+    left = "A printout proves nothing: check the file."
+    if is_provisional(content):
+        left = "PROVISIONAL. " + left
+    items.append(Text(MARGIN, y, left, NOTE))
+    right = f"Page {page} of {total}"
+    end = PAGE_WIDTH - MARGIN - SMALL_STRONG.width(right)
+    items.append(Text(end, y, right, SMALL_STRONG))
+    start = MARGIN + NOTE.width(left) + GUTTER
+    name = str(content["certificate_id"])
+    style = fitted(name, CODE_SMALL, end - GUTTER - start, 3.5)
+    items.append(Text(end - GUTTER - style.width(name), y, name, style))
+    return items
+
+
+def small_figure(figure: str, width: float, style: Style = FIGURE_SMALL) -> Block:
+    return figure_line(figure, width, style)
