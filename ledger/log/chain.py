@@ -63,7 +63,8 @@ def check_chain(
     If public_key_of itself is None, signatures are not checked, and the report says so.
     progress: called after each entry with the number of entries done.
     An entry that cannot be read is one finding; what it would have said of place, link and signature is not checked.
-    After a wrong sequence number or time the next entry is compared with the one found: each fault is named once.
+    After an entry out of place the next one is compared with it, so that a gap is named once and not at every entry
+    after it. A finding's seq is the place expected (entry-sequence) or the entry's own.
     """
     findings: list[Check] = []
     frontier = Frontier()
@@ -80,10 +81,13 @@ def check_chain(
             unread += 1
             expected_seq += 1
         else:
-            findings.extend(_check_entry(envelope, origin, expected_seq, head, last_time))
+            # An entry linked to the one before stands at its place, whatever number it states; any other was moved,
+            # or something before it was, and its own number is the best name there is.
+            place = expected_seq if envelope.prev == head else envelope.seq
+            findings.extend(_check_place(envelope, origin, expected_seq, head, last_time))
             if public_key_of is not None:
-                findings.extend(_check_signature(envelope, public_key_of(envelope)))
-            expected_seq = envelope.seq + 1
+                findings.extend(_check_signature(envelope, place, public_key_of(envelope)))
+            expected_seq = place + 1
             last_time = envelope.recv
         leaf = leaf_hash(data)
         head = leaf.hex()
@@ -95,38 +99,40 @@ def check_chain(
     return ChainReport(checks, frontier, head)
 
 
-def _check_entry(envelope: Envelope, origin: str, seq: int, prev: str, last_time: str) -> list[Check]:
+def _check_place(envelope: Envelope, origin: str, expected_seq: int, prev: str, last_time: str) -> list[Check]:
     """Findings about an entry's place: log, sequence number, link, time of receipt."""
     findings = []
+    linked = envelope.prev == prev
+    seq = expected_seq if linked else envelope.seq
     if envelope.log != origin:
-        findings.append(failed(ORIGIN, f"entry {envelope.seq} belongs to log {envelope.log}, not {origin}", seq))
-    if envelope.seq != seq:
-        findings.append(
-            failed(SEQUENCE, f"entry {seq} expected, entry {envelope.seq} found: removed, inserted or moved", seq)
-        )
-    if envelope.prev != prev:
+        findings.append(failed(ORIGIN, f"entry {seq} belongs to log {envelope.log}, not {origin}", seq))
+    if envelope.seq != expected_seq:
+        cause = "its number was changed" if linked else "entries were removed, inserted or moved"
+        detail = f"entry {expected_seq} expected, entry {envelope.seq} found: {cause}"
+        findings.append(failed(SEQUENCE, detail, expected_seq))
+    if not linked:
         findings.append(
             failed(
                 LINK,
-                f"entry {envelope.seq} follows {envelope.prev[:16]}..., but the entry before it hashes to "
-                f"{prev[:16]}...: one of the two was changed",
+                f"entry {seq} names {envelope.prev[:16]}... as the hash of the entry before it, which is "
+                f"{prev[:16]}...: one of the two was changed, or is not in its place",
                 seq,
             )
         )
     if envelope.recv < last_time:
-        findings.append(failed(TIME, f"entry {envelope.seq} received {envelope.recv}, before {last_time}", seq))
+        findings.append(failed(TIME, f"entry {seq} received {envelope.recv}, before {last_time}", seq))
     return findings
 
 
-def _check_signature(envelope: Envelope, public_key: Ed25519PublicKey | None) -> list[Check]:
+def _check_signature(envelope: Envelope, seq: int, public_key: Ed25519PublicKey | None) -> list[Check]:
     statement = envelope.statement
     if public_key is None:
-        detail = f"entry {envelope.seq}: unknown key {statement.kid} of {statement.actor}"
-        return [failed(SIGNATURE, detail, envelope.seq)]
+        detail = f"entry {seq}: unknown key {statement.kid} of {statement.actor}"
+        return [failed(SIGNATURE, detail, seq)]
     try:
         verify_statement_signature(statement, envelope.signature, public_key)
     except BadSignatureError as error:
-        return [failed(SIGNATURE, f"entry {envelope.seq}: {error}", envelope.seq)]
+        return [failed(SIGNATURE, f"entry {seq}: {error}", seq)]
     return []
 
 
