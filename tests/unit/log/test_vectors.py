@@ -1,0 +1,133 @@
+"""The committed vectors: remade they are the same, and every answer and corruption comes out as it says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from ledger.errors import InputError, MalformedProofError, RootMismatchError, VerificationError
+from ledger.log.canonical import canonical_bytes, parse_canonical, parse_json
+from ledger.log.chain import check_chain
+from ledger.log.checkpoint import Checkpoint, parse_vkey, verify_checkpoint
+from ledger.log.envelope import parse_envelope
+from ledger.log.merkle import leaf_hash, verify_consistency, verify_inclusion
+from ledger.log.proof import parse_tlog_proof, verify_tlog_proof
+from ledger.log.statement import verify_statement_signature
+from ledger.report import all_hold
+from tools.make_vectors import make_vectors
+
+FOLDER = Path(__file__).resolve().parents[2] / "vectors"
+
+
+def vectors(name: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return read
+
+
+CANONICAL = vectors("canonical.json")
+ENTRIES = vectors("entries.json")
+CHECKPOINT = vectors("checkpoint.json")
+PROOF = vectors("tlog-proof.json")
+
+
+def by_name(cases: list[dict[str, str]]) -> Any:
+    return pytest.mark.parametrize("case", cases, ids=[case["name"] for case in cases])
+
+
+@pytest.mark.parametrize("name", sorted(make_vectors()))
+def test_the_committed_vectors_are_those_the_tool_makes(name: str) -> None:
+    assert (FOLDER / name).read_text(encoding="utf-8") == make_vectors()[name]
+
+
+# Canonical form
+
+
+@by_name(CANONICAL["answers"])
+def test_canonical_answers(case: dict[str, str]) -> None:
+    canonical = bytes.fromhex(case["canonical_hex"])
+    assert canonical_bytes(parse_json(case["text"])) == canonical
+    assert canonical_bytes(parse_canonical(canonical)) == canonical
+
+
+@by_name(CANONICAL["refused"])
+def test_texts_refused_at_the_door(case: dict[str, str]) -> None:
+    with pytest.raises(InputError) as caught:
+        parse_json(case["text"].encode("utf-8", "surrogatepass"))
+    assert caught.value.problems[0].field == case["field"]
+
+
+@by_name(CANONICAL["not_canonical"])
+def test_bytes_that_are_not_canonical(case: dict[str, str]) -> None:
+    with pytest.raises(MalformedProofError):
+        parse_canonical(bytes.fromhex(case["data_hex"]))
+
+
+# Entries and tree
+
+
+def test_entries_are_signed_hashed_and_linked_as_the_vectors_say() -> None:
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(ENTRIES["actor_public_key_hex"]))
+    own = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(ENTRIES["actor_seed_hex"])).public_key()
+    assert own.public_bytes_raw() == key.public_bytes_raw()
+    datas = [entry["data"].encode() for entry in ENTRIES["entries"]]
+    for data, entry in zip(datas, ENTRIES["entries"], strict=True):
+        envelope = parse_envelope(data)
+        verify_statement_signature(envelope.statement, envelope.signature, key)
+        key.verify(envelope.signature, bytes.fromhex(entry["signed_hex"]))
+        assert leaf_hash(data).hex() == entry["leaf_hash_hex"]
+    report = check_chain(datas, ENTRIES["origin"], lambda _: key)
+    assert all_hold(report.checks)
+    assert report.frontier.root().hex() == ENTRIES["root_hex_by_tree_size"][-1]
+
+
+def test_paths_of_the_vectors_lead_to_their_roots() -> None:
+    leaves = [bytes.fromhex(entry["leaf_hash_hex"]) for entry in ENTRIES["entries"]]
+    roots = [bytes.fromhex(root) for root in ENTRIES["root_hex_by_tree_size"]]
+    for index, path in enumerate(ENTRIES["inclusion_paths_hex"]):
+        verify_inclusion(leaves[index], index, 5, [bytes.fromhex(one) for one in path], roots[5])
+    for case in ENTRIES["consistency_paths_hex"]:
+        old, new = case["old_size"], case["new_size"]
+        verify_consistency(old, roots[old], new, roots[new], [bytes.fromhex(one) for one in case["path"]])
+
+
+# Checkpoints
+
+
+@by_name(CHECKPOINT["accepted"])
+def test_notes_that_say_the_same(case: dict[str, str]) -> None:
+    expected = Checkpoint(CHECKPOINT["origin"], CHECKPOINT["tree_size"], bytes.fromhex(CHECKPOINT["root_hex"]))
+    assert verify_checkpoint(case["note"], parse_vkey(CHECKPOINT["vkey"])) == expected
+
+
+@by_name(CHECKPOINT["refused"])
+def test_corrupted_checkpoints(case: dict[str, str]) -> None:
+    with pytest.raises(VerificationError) as caught:
+        verify_checkpoint(case["note"], parse_vkey(CHECKPOINT["vkey"]))
+    assert caught.value.slug == case["error"]
+
+
+# Proofs
+
+
+@by_name(PROOF["accepted"])
+def test_texts_that_prove_the_same(case: dict[str, str]) -> None:
+    checkpoint = verify_tlog_proof(case["proof"], PROOF["entry"].encode(), parse_vkey(PROOF["vkey"]))
+    assert (checkpoint.tree_size, checkpoint.root.hex()) == (PROOF["tree_size"], PROOF["root_hex"])
+    assert parse_tlog_proof(case["proof"]).leaf_index == PROOF["leaf_index"]
+
+
+@by_name(PROOF["refused"])
+def test_corrupted_proofs(case: dict[str, str]) -> None:
+    with pytest.raises(VerificationError) as caught:
+        verify_tlog_proof(case["proof"], PROOF["entry"].encode(), parse_vkey(PROOF["vkey"]))
+    assert caught.value.slug == case["error"]
+
+
+@by_name(PROOF["other_entries"])
+def test_entries_that_are_not_the_proved_one(case: dict[str, str]) -> None:
+    with pytest.raises(RootMismatchError):
+        verify_tlog_proof(PROOF["accepted"][0]["proof"], case["entry"].encode(), parse_vkey(PROOF["vkey"]))
