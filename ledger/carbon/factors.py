@@ -188,7 +188,8 @@ def parse_factors(csv_text: str) -> list[Factor]:
             first_line.setdefault(factor.factor_id, line)
             factors.append(factor)
     except csv.Error as error:
-        problems.append(problem(f"/{reader.line_num}", str(error), "CSV text (RFC 4180)", "Correct the file."))
+        # The row that could not be read begins after the last one that could.
+        problems.append(problem(f"/{reader.line_num + 1}", str(error), "CSV text (RFC 4180)", "Correct the file."))
     if not factors and not problems:
         problems.append(problem("", csv_text, "a header and at least one row", "Add factors."))
     if problems:

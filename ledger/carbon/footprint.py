@@ -27,10 +27,10 @@ from ledger.carbon.allocation import (
 )
 from ledger.carbon.factors import Factor, FactorBook
 from ledger.errors import RuleError, UnknownIdError, problem
-from ledger.material.balance import contents
-from ledger.material.batch import Plant
-from ledger.material.entries import Activity, DirectEmission, Draw
+from ledger.material.balance import contents_of
+from ledger.material.entries import Activity, DirectEmission
 from ledger.material.genealogy import ancestor_transformations
+from ledger.material.plant import Plant
 
 # Amounts and factors have at most 12 digits on either side of the point: their product has at most 48, and 10^12 lines
 # add 12. So products and sums below this precision are exact.
@@ -146,7 +146,9 @@ def footprint_of(
     in this way.
     """
     steps = _ancestor_steps(plant, batch_id)
-    return _footprint(plant, book, batch_id, allocation, masses, steps, _contents(plant, steps, (allocation,), masses))
+    return _footprint(
+        plant, book, batch_id, allocation, masses, steps, _contents(plant, batch_id, steps, (allocation,), masses)
+    )
 
 
 def all_allocations(
@@ -157,7 +159,7 @@ def all_allocations(
     Raises: as `footprint_of`, but for AllocationError.
     """
     steps = _ancestor_steps(plant, batch_id)
-    known = _contents(plant, steps, ALLOCATIONS, masses)
+    known = _contents(plant, batch_id, steps, ALLOCATIONS, masses)
     results: dict[Allocation, Footprint | str] = {}
     for allocation in ALLOCATIONS:
         try:
@@ -181,7 +183,7 @@ def weights_of(
     """
     steps = _ancestor_steps(plant, batch_id)
     step_weight, batch_weight = _weights(
-        plant, batch_id, allocation, masses, steps, _contents(plant, steps, (allocation,), masses)
+        plant, batch_id, allocation, masses, steps, _contents(plant, batch_id, steps, (allocation,), masses)
     )
     lots = {lot: weight for lot, weight in batch_weight.items() if lot in plant.receipts}
     return {key: weight for key, weight in {**step_weight, **lots}.items() if weight}
@@ -207,12 +209,16 @@ def _ancestor_steps(plant: Plant, batch_id: str) -> list[str]:
 
 
 def _contents(
-    plant: Plant, steps: Iterable[str], allocations: Iterable[Allocation], masses: Mapping[str, Decimal]
+    plant: Plant,
+    batch_id: str,
+    steps: Iterable[str],
+    allocations: Iterable[Allocation],
+    masses: Mapping[str, Decimal],
 ) -> BatchContents:
-    """The contents of the batches, or nothing where no step needs them: they cost a pass over the whole plant."""
+    """The contents of the batch, its ancestors and their siblings; nothing where no step needs them."""
     wanted = tuple(allocations)
     if any(needs_contents(plant.transformations[step][1], allocation) for step in steps for allocation in wanted):
-        return contents(plant, masses)
+        return contents_of(plant, masses, [batch_id])
     return {}
 
 
@@ -235,19 +241,9 @@ def _weights(
         if weight == 0:
             continue
         for draw in transformation.inputs:
-            drawn = weight * drawn_share(plant, draw)
+            drawn = weight * plant.batches[draw.batch_id].drawn_share(draw)
             batch_weight[draw.batch_id] = batch_weight.get(draw.batch_id, Fraction(0)) + drawn
     return step_weight, batch_weight
-
-
-def drawn_share(plant: Plant, draw: Draw) -> Fraction:
-    """Share of a batch, 0 to 1, that `draw` takes."""
-    batch = plant.batches[draw.batch_id]
-    if draw.mass_kg is not None:
-        return Fraction(draw.mass_kg) / Fraction(batch.mass_kg or 0)
-    if draw.volume_l is not None:
-        return Fraction(draw.volume_l) / Fraction(batch.volume_l or 0)
-    return Fraction(1)
 
 
 def _footprint(

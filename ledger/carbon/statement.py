@@ -17,7 +17,7 @@ from ledger.carbon.footprint import Footprint, Line, all_allocations
 from ledger.carbon.gwp import HORIZON
 from ledger.carbon.uncertainty import Interval, interval_95
 from ledger.errors import RuleError, problem
-from ledger.material.batch import Plant
+from ledger.material.plant import Plant
 from ledger.quantity import apportion, format_decimal, round_decimal, round_fraction
 
 TOTAL_PLACES = 6
@@ -94,8 +94,8 @@ def footprint_value(
 
     results: the footprints under every allocation, or the reason why one is not available.
     total_kg_co2e to 6 places; the allocated_kg_co2e of the lines and the kg_co2e of the hot spots add up to it exactly
-    (largest remainder). kg_co2e_per_kg to 4 places. system_kg_co2e to 4 places, system_kg_co2e_exact with all digits: the
-    sum of the lines' kg_co2e.
+    (largest remainder). kg_co2e_per_kg to 4 places. system_kg_co2e to 4 places, system_kg_co2e_exact with all digits:
+    the sum of the lines' kg_co2e.
     """
     total = round_fraction(footprint.total, TOTAL_PLACES)
     return {
@@ -105,7 +105,7 @@ def footprint_value(
         "declared_unit": f"1 kg {footprint.product}",
         "allocation": footprint.allocation,
         "system_kg_co2e": format_decimal(round_decimal(footprint.system_kg_co2e, SYSTEM_PLACES)),
-        "system_kg_co2e_exact": format_decimal(footprint.system_kg_co2e),
+        "system_kg_co2e_exact": _plain(footprint.system_kg_co2e),
         **_result(footprint),
         "interval_95": interval_value(interval),
         "results_by_allocation": {
@@ -159,12 +159,18 @@ def _lines(lines: Iterable[Line], total: Decimal) -> list[dict[str, Any]]:
             "unit": line.unit,
             **({} if line.factor_id is None else {"factor_id": line.factor_id}),
             "kg_co2e_per_unit": format_decimal(line.kg_co2e_per_unit),
-            "kg_co2e": format_decimal(line.kg_co2e),
+            "kg_co2e": _plain(line.kg_co2e),
             "share": format_decimal(round_fraction(line.share, SHARE_PLACES)),
             "allocated_kg_co2e": format_decimal(part),
         }
         for line, part in zip(ordered, allocated, strict=True)
     ]
+
+
+def _plain(number: Decimal) -> str:
+    """A computed number with all its digits but zeros at the end, which no measurement put there."""
+    text = format_decimal(number)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def hot_spots(footprint: Footprint) -> list[dict[str, str]]:

@@ -65,7 +65,7 @@ def interval_95(footprint: Footprint, book: FactorBook) -> Interval:
         _CONTEXT.add(_decimal(certain), high),
         percent,
         "Lognormal emission factors, stated figure as median, one factor one random number, quantiles by moments. "
-        f"Factors that state an uncertainty carry {percent} % of the result; the rest and all amounts count as certain.",
+        f"Factors that state an uncertainty carry {percent} % of the result; the rest, and amounts, count as certain.",
     )
 
 
