@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from ledger.carbon.allocation import ALLOCATIONS
 from ledger.carbon.footprint import footprint_of
 from ledger.carbon.statement import statement_value
+from ledger.material.batch import fold_plant
+from ledger.material.genealogy import evidence_seqs
 from ledger.material.plant import Plant
 from tests.carbon_samples import (
     Entry,
@@ -214,6 +216,20 @@ def test_no_event_is_counted_more_than_once_over_all_that_was_drawn_from_it(rand
     for batch_id in random.batch_ids:
         lines = footprint_of(plant, book(), batch_id, allocation, masses()).lines
         assert all(0 < line.share <= 1 for line in lines)
+
+
+@given(plants(), ALLOCATION, st.data())
+@settings(max_examples=40, deadline=None)
+def test_the_entries_of_its_evidence_alone_give_the_same_footprint(
+    random: Random, allocation: Any, data: st.DataObject
+) -> None:
+    plant = plant_of(random.entries)
+    batch_id = data.draw(st.sampled_from(random.batch_ids))
+    needed = evidence_seqs(plant, batch_id)
+    part = fold_plant([(seq, *plant.bodies[seq]) for seq in needed], masses())
+    assert footprint_of(part, book(), batch_id, allocation, masses()) == footprint_of(
+        plant, book(), batch_id, allocation, masses()
+    )
 
 
 @given(plants(), ALLOCATION, st.data())

@@ -245,7 +245,7 @@ def test_a_split_by_volume_shares_by_volume() -> None:
         receipt("IN", "10"),
         step("LEACH", [draw("IN")], [output("L", "liquor", volume_l="100")], activity("electricity", "40")),
         split("SP", draw("L"), [output("L1", "liquor", volume_l="25"), output("L2", "liquor", volume_l="75")]),
-        step("DRY", [draw("L1")], [output("P", "oxide", "2")]),
+        step("DRY", [draw("L1")], [output("P", "oxide", "2")], on="2023-09-17"),
     ]
     assert footprint(entries, "P").total == 10 * POWER
 
