@@ -147,6 +147,10 @@ class Transformation:
     conserves_mass: bool = False
     campaign: str | None = None
 
+    def batch_ids(self) -> list[str]:
+        """Ids of the batches that it draws from and makes, in this order."""
+        return [*(draw.batch_id for draw in self.inputs), *(output.batch_id for output in self.outputs)]
+
 
 class Party(Body):
     """A company of the trade, under a pseudonymous id. A private name goes into the statement's commitments."""
@@ -220,8 +224,8 @@ class Receipt(Body):
     """A lot taken into custody: one delivery note.
 
     Weight: either gross_kg, tare_kg and moisture_percent, or dry_mass_kg alone; dry mass = (gross - tare) x
-    (1 - moisture/100). scale_uncertainty_kg: expanded (k=2). activity: what the delivery itself cost, for example road
-    freight in t.km.
+    (1 - moisture/100). scale_uncertainty_kg: of the net weight, expanded (k=2). activity: what the delivery itself
+    cost, for example road freight in t.km.
     """
 
     batch_id: Id
@@ -262,6 +266,11 @@ class Receipt(Body):
         assert self.tare_kg is not None
         assert self.moisture_percent is not None
         return (self.gross_kg - self.tare_kg) * (100 - self.moisture_percent) / 100
+
+    def dry_mass_uncertainty_kg(self) -> Decimal:
+        """Expanded uncertainty (k=2) of the dry mass in kg from the scale alone; 0 where it is not stated."""
+        scale_kg = self.scale_uncertainty_kg or Decimal(0)
+        return scale_kg if self.moisture_percent is None else scale_kg * (100 - self.moisture_percent) / 100
 
 
 class Assay(Body):

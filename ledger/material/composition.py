@@ -1,0 +1,132 @@
+"""Which composition of a batch counts: its assays, and the settlements of what supplier and plant disagree on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from ledger.material.chemistry import metals_of
+from ledger.material.entries import Assay, Component, Settlement
+from ledger.material.plant import Plant
+
+_ORDER_OF_PARTIES = ("plant", "umpire", "supplier")
+"""Whose assays count where several parties have reported: an umpire is asked about single species only."""
+
+
+def settled_components(plant: Plant, batch_id: str) -> tuple[Component, ...] | None:
+    """The composition of the batch that counts; None if it was never assayed.
+
+    The plant's assays count, without one the umpire's, without both the supplier's. Of several by one party a later one
+    replaces what an earlier one says about the same metal. Settlements then replace the species that they settle.
+    Nothing is rescaled.
+    """
+    components: tuple[Component, ...] = ()
+    for assay in _assays_that_count(plant, batch_id):
+        components = _replaced(components, assay.components)
+    if not components:
+        return None
+    for settlement in plant.settlements_of(batch_id):
+        components = _replaced(components, [_settled_component(plant, settlement)])
+    return components
+
+
+def is_disputed(plant: Plant, batch_id: str) -> bool:
+    """Whether supplier and plant report different values of a species that no settlement by its rule has ended."""
+    return bool(disputed_species(plant, batch_id))
+
+
+def disputed_species(plant: Plant, batch_id: str) -> list[str]:
+    """The species of the batch that supplier and plant report differently, without a settlement that holds."""
+    supplier = _last_values(plant, batch_id, "supplier")
+    plant_values = _last_values(plant, batch_id, "plant")
+    settled = {
+        settlement.species
+        for settlement in plant.settlements_of(batch_id)
+        if settlement.settled_wt_percent == value_by_rule(plant, settlement)
+    }
+    return [
+        species
+        for species, value in supplier.items()
+        if species not in settled and plant_values.get(species, value) != value
+    ]
+
+
+def value_by_rule(plant: Plant, settlement: Settlement) -> Decimal | None:
+    """The value in per cent that the settlement's rule gives; None if it takes an umpire's assay that is not named.
+
+    Rule: within the splitting limit the mean of supplier and plant, else the umpire's value. The assays named exist and
+    hold the species.
+    """
+    supplier = wt_percent(plant.assays[settlement.supplier_assay_id][1], settlement.species)
+    own = wt_percent(plant.assays[settlement.plant_assay_id][1], settlement.species)
+    assert supplier is not None
+    assert own is not None
+    if abs(supplier - own) <= settlement.splitting_limit_percent:
+        return (supplier + own) / 2
+    if settlement.umpire_assay_id is None:
+        return None
+    return wt_percent(plant.assays[settlement.umpire_assay_id][1], settlement.species)
+
+
+def wt_percent(assay: Assay, species: str) -> Decimal | None:
+    """What the assay says about the species; None if nothing."""
+    component = _component(assay, species)
+    return None if component is None else component.wt_percent
+
+
+def _assays_that_count(plant: Plant, batch_id: str) -> list[Assay]:
+    assays = plant.assays_of(batch_id)
+    for party in _ORDER_OF_PARTIES:
+        of_party = [assay for assay in assays if assay.party == party]
+        if of_party:
+            return of_party
+    return []
+
+
+def _replaced(components: tuple[Component, ...], newer: Iterable[Component]) -> tuple[Component, ...]:
+    """`components` with `newer` in place of what they say about the same metals, in place or else at the end."""
+    newer = list(newer)
+    metals = frozenset[str]().union(*(metals_of(component.species) for component in newer))
+    kept = [component for component in components if not metals & metals_of(component.species)]
+    return (*kept, *newer)
+
+
+def _settled_component(plant: Plant, settlement: Settlement) -> Component:
+    """The settled value. Without a stated uncertainty it has that of the assays it comes from, if they state theirs."""
+    uncertainty = settlement.uncertainty_percent
+    if uncertainty is None:
+        uncertainty = _uncertainty_by_rule(plant, settlement)
+    return Component(
+        species=settlement.species, wt_percent=settlement.settled_wt_percent, uncertainty_percent=uncertainty
+    )
+
+
+def _uncertainty_by_rule(plant: Plant, settlement: Settlement) -> Decimal | None:
+    """Relative expanded uncertainty in per cent of the umpire's value, or of the mean of two independent values."""
+    supplier = _component(plant.assays[settlement.supplier_assay_id][1], settlement.species)
+    own = _component(plant.assays[settlement.plant_assay_id][1], settlement.species)
+    assert supplier is not None
+    assert own is not None
+    if abs(supplier.wt_percent - own.wt_percent) > settlement.splitting_limit_percent:
+        if settlement.umpire_assay_id is None:
+            return None
+        umpire = _component(plant.assays[settlement.umpire_assay_id][1], settlement.species)
+        return None if umpire is None else umpire.uncertainty_percent
+    total = supplier.wt_percent + own.wt_percent
+    if supplier.uncertainty_percent is None or own.uncertainty_percent is None or total == 0:
+        return None
+    parts = (part.wt_percent * part.uncertainty_percent for part in (supplier, own) if part.uncertainty_percent)
+    return sum((part * part for part in parts), Decimal(0)).sqrt() / total
+
+
+def _component(assay: Assay, species: str) -> Component | None:
+    return next((component for component in assay.components if component.species == species), None)
+
+
+def _last_values(plant: Plant, batch_id: str, party: str) -> dict[str, Decimal]:
+    return {
+        component.species: component.wt_percent
+        for assay in plant.assays_of(batch_id)
+        if assay.party == party
+        for component in assay.components
+    }
