@@ -8,30 +8,26 @@ says so.
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from certificates.issue import Issued, affected_certificates, issue_certificate
-from ledger.service.append import Draft, append_entries
-from ledger.service.checkpoints import make_checkpoint, verify_log
-from ledger.service.context import Actor, Ledger
-from ledger.service.factor_library import default_adoption
-from ledger.service.footprints import footprint_value_of
-
 from api.certificate_check import verification_value, verify_file
 from api.cli.output import print_table, progress_bar, say
-from api.deps import issuer_of, log_vkey, now
+from api.deps import issuer_of, log_vkey, new_password, now, open_ledger
 from api.settings import FILE_NAME, Settings, load_settings
-from api.setup import make_installation
+from api.setup import adopt_default_factors, make_installation
+from certificates.issue import Issued, affected_certificates, issue_certificate
 from certificates.keys import Issuer, write_new_file
 from ledger.errors import StoreError, problem
 from ledger.log.canonical import parse_json
 from ledger.report import all_hold
 from ledger.service.accounts import create_account
 from ledger.service.campaigns import CampaignImport, import_campaign
+from ledger.service.checkpoints import make_checkpoint, verify_log
+from ledger.service.context import Actor, Ledger
+from ledger.service.footprints import footprint_value_of
 
 ORIGIN = "magnet-ledger.example/belfast-demo"
 CERTIFIED = (
@@ -41,6 +37,7 @@ CERTIFIED = (
     ("OX-Dy-502", "co2"),
 )
 COMPLETE = "demo-complete"
+QUOTE = "'"
 
 
 def run_demo(folder: Path) -> bool:
@@ -63,8 +60,6 @@ def run_demo(folder: Path) -> bool:
         )
     say(f"The demonstration stands in {folder}; verifying it.")
     settings = load_settings(folder)
-    from api.deps import open_ledger
-
     return _verify_all(settings, open_ledger(settings))
 
 
@@ -78,11 +73,10 @@ def _make(folder: Path) -> bool:
         "site_id": "BEL",
     }
     settings, ledger, actor = make_installation(folder, values, "GB")
-    password = secrets.token_urlsafe(12)
+    password = new_password()
     create_account(ledger, "operator", password, "operator", actor.actor)
-    adoption = default_adoption("gb-2023", now().date())
-    append_entries(ledger, [Draft("factor_adoption", adoption.to_value())], actor)
-    say(f"   folder {folder}, log {ORIGIN}, emission factors adopted: {adoption.set_id}")
+    factor_set = adopt_default_factors(ledger, actor, now().date())
+    say(f"   folder {folder}, log {ORIGIN}, emission factors adopted: {factor_set}")
 
     next(steps)
     _import(ledger, actor, "bel-demo-1")
@@ -137,7 +131,7 @@ def _import(ledger: Ledger, actor: Actor, name: str) -> CampaignImport:
     first, last = result.appended[0].seq, result.appended[-1].seq
     say(f"   {name}: {len(result.appended)} events logged, entries {first} to {last}")
     for seq, warning in result.warnings():
-        say(f"   warning, entry {seq}: {warning}")
+        say(f"   warning, entry {seq}: {warning.value.strip(QUOTE)}")
     return result
 
 

@@ -14,10 +14,9 @@ from api.settings import Settings
 from ledger.errors import StoreError, problem
 
 if TYPE_CHECKING:
+    from certificates.keys import Issuer
     from certificates.verify import Trust
     from ledger.service.context import Actor, Ledger
-
-    from certificates.keys import Issuer
 
 
 def now() -> datetime:
@@ -35,13 +34,17 @@ def new_salt() -> bytes:
     return secrets.token_bytes(32)
 
 
+def new_password() -> str:
+    """A random password of 96 bits."""
+    return secrets.token_urlsafe(12)
+
+
 def open_ledger(settings: Settings) -> Ledger:
     """The installation's ledger, with its log key where there is one.
 
     Raises: StoreError if there is no database yet or its schema is not the one of this version.
     """
     from ledger.service.context import Ledger
-
     from ledger.store.database import make_engine, require_current_schema
 
     engine = make_engine(settings.database_url)
@@ -63,9 +66,8 @@ def operator_actor(settings: Settings) -> Actor:
 
     Raises: StoreError if its key file is missing.
     """
-    from ledger.service.context import Actor
-
     from ledger.log.statement import key_id
+    from ledger.service.context import Actor
 
     key = _ed25519_key(settings.keys_dir / "operator.key")
     return Actor(actor=settings.operator, kid=key_id(key.public_key()), private_key=key)

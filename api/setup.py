@@ -5,18 +5,20 @@ Private keys are made here, once, in files that only their owner can read; nothi
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from ledger.service.append import create_log
-from ledger.service.context import Actor, Ledger
 
 from api.deps import now, open_ledger, operator_actor
 from api.settings import FILE_NAME, Settings, format_settings, load_settings
 from certificates.keys import make_demo_authority, make_private_folder, write_demo_authority, write_new_file
 from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import format_vkey
+from ledger.service.append import Draft, append_entries, create_log
+from ledger.service.context import Actor, Ledger
+from ledger.service.factor_library import default_adoption
 from ledger.store.database import upgrade
 
 
@@ -49,6 +51,13 @@ def make_installation(folder: Path, values: dict[str, str | int], country: str) 
     ledger = open_ledger(settings)
     create_log(ledger, actor)
     return settings, ledger, actor
+
+
+def adopt_default_factors(ledger: Ledger, actor: Actor, day: date) -> str:
+    """Log the adoption of the emission factors that come with the program. Returns: the set's id."""
+    adoption = default_adoption("gb-2023", day)
+    append_entries(ledger, [Draft("factor_adoption", adoption.to_value())], actor)
+    return adoption.set_id
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:

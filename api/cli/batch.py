@@ -17,10 +17,9 @@ BatchArgument = Annotated[str, typer.Argument(metavar="ID", help="Batch id.")]
 @app.command("list")
 def list_all(as_json: JsonOption = False) -> None:
     """Every batch with its product, mass and what is left."""
-    from ledger.service.read import list_batches
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.read import list_batches
 
     with reported(as_json):
         rows = list_batches(open_ledger(load_settings()))
@@ -37,10 +36,9 @@ def list_all(as_json: JsonOption = False) -> None:
 @app.command()
 def show(batch_id: BatchArgument, as_json: JsonOption = False) -> None:
     """A batch: size, assays, the balance of the step that made it, certificates."""
-    from ledger.service.read import batch_view
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.read import batch_view
 
     with reported(as_json):
         view = batch_view(open_ledger(load_settings()), batch_id)
@@ -80,10 +78,9 @@ def trace(
     as_json: JsonOption = False,
 ) -> None:
     """The genealogy of a batch, both ways if neither is named."""
-    from ledger.service.read import trace as trace_batch
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.read import trace as trace_batch
 
     direction = "up" if up and not down else "down" if down and not up else "both"
     with reported(as_json):

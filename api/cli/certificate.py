@@ -32,10 +32,9 @@ def issue(
     as_json: JsonOption = False,
 ) -> None:
     """Issue a signed certificate for a batch."""
-    from certificates.issue import issue_certificate
-
     from api.deps import issuer_of, open_ledger, operator_actor
     from api.settings import load_settings
+    from certificates.issue import issue_certificate
     from certificates.keys import write_new_file
     from ledger.errors import InputError, problem
 
@@ -92,10 +91,9 @@ def revoke(
     reason: Annotated[str, typer.Option(help="Why it no longer holds.")],
 ) -> None:
     """Log that a certificate no longer holds."""
-    from ledger.service.append import Draft, append_entries
-
     from api.deps import open_ledger, operator_actor
     from api.settings import load_settings
+    from ledger.service.append import Draft, append_entries
 
     with reported():
         settings = load_settings()

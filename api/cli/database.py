@@ -29,9 +29,8 @@ def backup(
     file: Annotated[Path, typer.Argument(help="Where to write the copy; must not exist.", dir_okay=False)],
 ) -> None:
     """Copy the database into FILE while it is in use."""
-    from ledger.store.backup import backup as backup_database
-
     from api.settings import load_settings
+    from ledger.store.backup import backup as backup_database
 
     with reported():
         backup_database(load_settings().database_url, file)
@@ -41,9 +40,8 @@ def backup(
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A backup.", exists=True, dir_okay=False)]) -> None:
     """Put the backup FILE in place of the database, unless it is older than the last signed checkpoint."""
-    from ledger.store.backup import restore as restore_database
-
     from api.settings import load_settings
+    from ledger.store.backup import restore as restore_database
 
     with reported():
         settings = load_settings()
@@ -54,10 +52,9 @@ def restore(file: Annotated[Path, typer.Argument(help="A backup.", exists=True, 
 @app.command()
 def rebuild() -> None:
     """Make every derived table anew from the entries."""
-    from ledger.service.rebuild import rebuild_derived
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.rebuild import rebuild_derived
 
     with reported():
         count = rebuild_derived(open_ledger(load_settings()))

@@ -32,10 +32,9 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """The footprint of a batch, cradle to gate, with all three allocations side by side."""
-    from ledger.service.footprints import footprint_value_of
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.footprints import footprint_value_of
 
     with reported(as_json):
         value = footprint_value_of(open_ledger(load_settings()), batch_id, allocation.value)

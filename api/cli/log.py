@@ -30,12 +30,11 @@ def append(
     as_json: JsonOption = False,
 ) -> None:
     """Append every line of FILE.jsonl in one transaction, or none of them."""
-    from ledger.service.append import append_entries
-    from ledger.service.drafts import parse_drafts
-
     from api.deps import open_ledger, operator_actor
     from api.settings import load_settings
     from ledger.errors import InputError, problem
+    from ledger.service.append import append_entries
+    from ledger.service.drafts import parse_drafts
 
     with reported(as_json):
         settings = load_settings()
@@ -61,11 +60,10 @@ def append(
 @app.command()
 def verify(as_json: JsonOption = False) -> None:
     """Check every entry, link and signature, the head, the checkpoints and the pin."""
-    from ledger.service.checkpoints import verify_log
-
     from api.deps import log_vkey, open_ledger
     from api.settings import load_settings
     from ledger.report import all_hold
+    from ledger.service.checkpoints import verify_log
 
     with reported(as_json), progress_bar("verify", quiet=as_json) as progress:
         settings = load_settings()
@@ -83,10 +81,9 @@ def verify(as_json: JsonOption = False) -> None:
 @app.command()
 def checkpoint() -> None:
     """Sign the log's present size and root, and pin it outside the database."""
-    from ledger.service.checkpoints import make_checkpoint
-
     from api.deps import open_ledger
     from api.settings import load_settings
+    from ledger.service.checkpoints import make_checkpoint
 
     with reported():
         note = make_checkpoint(open_ledger(load_settings()))
@@ -99,11 +96,10 @@ def prove(
     form: Annotated[ProofFormat, typer.Option("--format", help="Form of the proof.")] = ProofFormat.TLOG_PROOF,
 ) -> None:
     """Prove that entry SEQ is under the last checkpoint."""
-    from ledger.service.checkpoints import prove as prove_entry
-
     from api.deps import open_ledger
     from api.settings import load_settings
     from ledger.log.proof import parse_tlog_proof
+    from ledger.service.checkpoints import prove as prove_entry
 
     with reported(form is ProofFormat.JSON):
         text = prove_entry(open_ledger(load_settings()), seq)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli import batch, campaign, certificate, database, footprint, log
+from api.cli import account, batch, campaign, certificate, database, footprint, log
 from api.cli.output import EXIT_DONE, EXIT_ENVIRONMENT, print_checks, print_json, reported, say
+
+if TYPE_CHECKING:
+    from api.settings import Settings
 
 app = typer.Typer(
     name="magnet-ledger",
@@ -24,6 +27,7 @@ app.add_typer(batch.app, name="batch")
 app.add_typer(footprint.app, name="footprint")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(log.app, name="log")
+app.add_typer(account.app, name="account")
 
 HostOption = Annotated[str | None, typer.Option(help="Address to listen on; the settings' if left out.")]
 PortOption = Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on; the settings' if left out.")]
@@ -48,6 +52,25 @@ def demo(
 
 
 @app.command()
+def init(
+    origin: Annotated[str, typer.Option(help='Name of the log, for example "ledger.example.com/belfast".')],
+    operator: Annotated[str, typer.Option(help="Id of the actor whose key signs what is logged here.")],
+    issuer: Annotated[str, typer.Option(help="Name in the certificate of the issuer.")],
+    country: Annotated[str, typer.Option(help="The issuer's country, two letters.", min=2, max=2)],
+    folder: Annotated[Path, typer.Option("--dir", help="Where; made if absent.")] = Path(),
+) -> None:
+    """Set up an installation: settings, keys, database, and the emission factors that come with the program."""
+    from api.deps import now
+    from api.setup import adopt_default_factors, make_installation
+
+    with reported():
+        values: dict[str, str | int] = {"origin": origin, "operator": operator, "issuer_name": issuer}
+        settings, ledger, actor = make_installation(folder.resolve(), values, country)
+        adopt_default_factors(ledger, actor, now().date())
+    say(f"Set up in {settings.folder}. Next, inside it: magnet-ledger account add NAME; magnet-ledger serve")
+
+
+@app.command()
 def serve(host: HostOption = None, port: PortOption = None) -> None:
     """Serve the pages and the HTTP interface of the installation in this folder."""
     from api.settings import load_settings
@@ -56,13 +79,11 @@ def serve(host: HostOption = None, port: PortOption = None) -> None:
         _serve(load_settings(), host, port)
 
 
-def _serve(settings: object, host: str | None, port: int | None) -> None:
+def _serve(settings: Settings, host: str | None, port: int | None) -> None:
     import uvicorn
 
     from api.server import build_app
-    from api.settings import Settings
 
-    assert isinstance(settings, Settings)
     address, number = host or settings.host, port or settings.port
     application = build_app(settings)
     say(f"Pages: http://{address}:{number}/   (stop with Ctrl-C)")
