@@ -1,0 +1,265 @@
+"""Issuing a certificate: gate, content, entry in the log, checkpoint, proofs, page, signature; and superseding one.
+
+Nothing is logged before the content has been computed a second time from the evidence alone, as a verifier will, and
+its page has been drawn once. The entry comes before the file: a certificate that the log does not know cannot exist.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from certificates.content import Header, Kind, content_sha256, make_content
+from certificates.evidence import (
+    Evidence,
+    EvidenceState,
+    ProvenEntry,
+    body_of,
+    first_difference,
+    fold_evidence,
+    needed_seqs,
+    recompute_content,
+)
+from certificates.keys import Issuer
+from certificates.pdfa import render_base
+from certificates.sign import sign_certificate
+from certificates.status import certificate_status
+from ledger.carbon.allocation import Allocation
+from ledger.carbon.factors import Factor, FactorBook, make_factor_book
+from ledger.errors import InputError, LedgerError, RuleError, StoreError, UnknownIdError, problem
+from ledger.log.checkpoint import format_vkey, parse_checkpoint
+from ledger.log.envelope import Envelope, parse_envelope
+from ledger.material.entries import CertificateIssued
+from ledger.material.genealogy import evidence_seqs
+from ledger.material.plant import Plant
+from ledger.service.append import Draft, append_entries
+from ledger.service.checkpoints import make_checkpoint
+from ledger.service.context import Actor, Ledger
+from ledger.service.factor_library import factor_records
+from ledger.service.read import entry_bytes, inclusion_proofs, state_of
+
+MAX_REASON_CHARS = 300
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A certificate as issued. pdf: the signed file. content: what it states. seq: of its entry in the log."""
+
+    pdf: bytes
+    content: dict[str, Any]
+    certificate_id: str
+    seq: int
+
+
+def issue_certificate(
+    ledger: Ledger,
+    batch_id: str,
+    kind: Kind | str,
+    issuer: Issuer,
+    actor: Actor,
+    *,
+    supersedes: str | None = None,
+    reason: str | None = None,
+    allocation: Allocation = "mass",
+) -> Issued:
+    """Issues a certificate of `kind` ("co2" or "provenance") for the batch, as the log stands now.
+
+    supersedes, reason: the certificate that this one replaces, and why; both or neither.
+    Raises: InputError for another kind, or one of the two without the other; UnknownIdError, RuleError if the batch
+    cannot be certified (see certificates.content) or `supersedes` cannot be superseded by it; StoreError without the
+    log's key, or if the issuer's certificate is not valid now. Nothing is logged then.
+    """
+    kind = _kind(kind)
+    state = state_of(ledger)
+    book = make_factor_book(state.adoptions, factor_records())
+    if (supersedes is None) != (reason is None):
+        raise InputError(problem("/reason", reason, "a reason together with supersedes", "Give both or neither."))
+    if supersedes is not None:
+        _check_supersedes(state.plant, supersedes, batch_id, kind)
+    ledger.signing_key()
+    issued_at = ledger.now().astimezone(UTC)
+    _check_issuer(issuer, issued_at)
+    header = Header(
+        ledger.new_id(), f"{issued_at:%Y-%m-%dT%H:%M:%SZ}", ledger.origin, state.tree_size, supersedes, reason
+    )
+    content = make_content(kind, state.plant, book, batch_id, header, ledger.masses, allocation)
+    seqs = needed_seqs(kind, state.plant, book, batch_id)
+    datas = entry_bytes(ledger, seqs)
+    factors = _records(book, content)
+    _check_recomputes(content, [parse_envelope(data) for data in datas], factors)
+    render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
+
+    body = CertificateIssued(
+        certificate_id=header.certificate_id,
+        kind=kind,
+        batch_id=batch_id,
+        content_sha256=content_sha256(content),
+        basis_tree_size=state.tree_size,
+        supersedes=supersedes,
+        reason=reason,
+    )
+    issuance = append_entries(ledger, [Draft("certificate_issued", body.to_value())], actor)[0]
+    note = make_checkpoint(ledger)
+    tree_size = parse_checkpoint(note)[0].tree_size
+    all_seqs = [*seqs, issuance.seq]
+    proven = [
+        ProvenEntry(seq=seq, data=data.decode("utf-8"), path=tuple(one.hex() for one in path))
+        for seq, data, path in zip(
+            all_seqs,
+            [*datas, *entry_bytes(ledger, [issuance.seq])],
+            inclusion_proofs(ledger, all_seqs, tree_size),
+            strict=True,
+        )
+    ]
+    evidence = Evidence(
+        v=1,
+        entries=tuple(proven[:-1]),
+        issuance=proven[-1],
+        checkpoint=note,
+        vkey=format_vkey(ledger.origin, ledger.signing_key().public_key()),
+        factors=tuple(factors),
+    )
+    base = render_base(content, evidence.to_value())
+    return Issued(
+        sign_certificate(base, issuer, max(issued_at, ledger.now())), content, header.certificate_id, issuance.seq
+    )
+
+
+def affected_certificates(ledger: Ledger) -> list[str]:
+    """Ids of the certificates in force whose content, computed from the log as it stands now, differs from what it was.
+
+    In the order of issue. In force: neither superseded nor revoked. Compared is everything but the header (ids, time,
+    size of the log). A content that can no longer be computed differs.
+    """
+    state = state_of(ledger)
+    present = EvidenceState(state.plant, make_factor_book(state.adoptions, factor_records()))
+    earlier: dict[int, EvidenceState] = {}
+    affected = []
+    for certificate_id, (_, issued) in state.plant.certificates.items():
+        if certificate_status(state.plant, certificate_id).state != "valid":
+            continue
+        size = issued.basis_tree_size
+        if size not in earlier:
+            earlier[size] = _state_at(ledger, size)
+        if _statement_of(ledger, earlier[size], issued) != _statement_of(ledger, present, issued):
+            affected.append(certificate_id)
+    return affected
+
+
+def supersede(ledger: Ledger, certificate_id: str, issuer: Issuer, actor: Actor, reason: str | None = None) -> Issued:
+    """Issues the certificate's batch and kind anew, superseding it.
+
+    reason: in words; if None, the corrections since that concern its batch are named.
+    Raises: UnknownIdError if there is no such certificate; RuleError if it is not in force, or if no reason is given
+    and no correction concerns it; else as issue_certificate.
+    """
+    plant = state_of(ledger).plant
+    if certificate_id not in plant.certificates:
+        raise UnknownIdError(problem("/certificate_id", certificate_id, "the id of a certificate", "Check the id."))
+    _, issued = plant.certificates[certificate_id]
+    why = _changes(plant, issued) if reason is None else reason
+    return issue_certificate(ledger, issued.batch_id, issued.kind, issuer, actor, supersedes=certificate_id, reason=why)
+
+
+def _kind(kind: str) -> Kind:
+    if kind == "co2":
+        return "co2"
+    if kind == "provenance":
+        return "provenance"
+    raise InputError(problem("/kind", kind, '"co2" or "provenance"', "Choose one of them."))
+
+
+def _check_supersedes(plant: Plant, certificate_id: str, batch_id: str, kind: Kind) -> None:
+    if certificate_id not in plant.certificates:
+        raise UnknownIdError(problem("/supersedes", certificate_id, "the id of a certificate", "Check the id."))
+    _, earlier = plant.certificates[certificate_id]
+    if (earlier.batch_id, earlier.kind) != (batch_id, kind):
+        raise RuleError(
+            problem(
+                "/supersedes",
+                f"{earlier.kind} certificate for {earlier.batch_id}",
+                f"a {kind} certificate for {batch_id}",
+                "Supersede a certificate by one of the same batch and kind.",
+            )
+        )
+    status = certificate_status(plant, certificate_id)
+    if status.state != "valid":
+        by = f" by {status.by}" if status.by else ""
+        raise RuleError(
+            problem(
+                "/supersedes", f"{certificate_id}, {status.state}{by}", "a certificate in force", "Name the newest."
+            )
+        )
+
+
+def _check_issuer(issuer: Issuer, at: datetime) -> None:
+    certificate = issuer.certificate
+    if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
+        raise StoreError(
+            problem(
+                "",
+                f"{at:%Y-%m-%d}",
+                f"a day from {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}, "
+                "when the issuer's certificate is valid",
+                "Get a new issuer certificate.",
+            )
+        )
+
+
+def _records(book: FactorBook, content: dict[str, Any]) -> list[Factor]:
+    """The factor records that the content lists, as records."""
+    used = {record["factor_id"] for record in content.get("factors", ())}
+    hashes = {ref.sha256 for refs in book.adopted.values() for ref in refs if ref.factor_id in used}
+    return sorted((book.records[each] for each in hashes), key=lambda factor: factor.factor_id)
+
+
+def _check_recomputes(content: dict[str, Any], envelopes: list[Envelope], factors: list[Factor]) -> None:
+    """Raises: StoreError unless the evidence alone gives the same content."""
+    difference = first_difference(content, recompute_content(content, envelopes, factors))
+    if difference is not None:
+        raise StoreError(
+            problem(
+                "/evidence",
+                difference,
+                "what the whole log gives",
+                "Report this; nothing was logged.",
+            )
+        )
+
+
+def _state_at(ledger: Ledger, tree_size: int) -> EvidenceState:
+    """The state after the first tree_size entries."""
+    envelopes = [parse_envelope(data) for data in entry_bytes(ledger, range(tree_size))]
+    bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
+    return fold_evidence(bodies, factor_records(), ledger.masses)
+
+
+def _statement_of(ledger: Ledger, state: EvidenceState, issued: CertificateIssued) -> dict[str, Any] | None:
+    """What such a certificate states in this state, under a header that is the same for all; None if it cannot be."""
+    header = Header("compared", "1970-01-01T00:00:00Z", ledger.origin, 1)
+    try:
+        return make_content(issued.kind, state.plant, state.book, issued.batch_id, header, ledger.masses)
+    except LedgerError:
+        return None
+
+
+def _changes(plant: Plant, issued: CertificateIssued) -> str:
+    """The corrections since the certificate's content was computed that concern its batch, as one text.
+
+    Raises: RuleError if there are none.
+    """
+    concerned = set(evidence_seqs(plant, issued.batch_id))
+    texts = [
+        f"entry {seq} corrects entry {one.corrects_seq}, {one.pointer} from {one.old} to {one.new}: {one.reason}"
+        for seq, one in plant.corrections
+        if seq >= issued.basis_tree_size and seq in concerned
+    ]
+    if not texts:
+        raise RuleError(
+            problem(
+                "/reason", None, "a correction that concerns the batch, or a reason", "State why it is to be replaced."
+            )
+        )
+    text = "; ".join(texts)
+    return text if len(text) <= MAX_REASON_CHARS else text[: MAX_REASON_CHARS - 3] + "..."

@@ -1,0 +1,43 @@
+"""What has become of a certificate since it was issued, as the log tells it. Pure: plant in, status out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ledger.material.plant import Plant
+
+State = Literal["valid", "superseded", "revoked", "unknown"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """What a log says of a certificate.
+
+    state: "valid" (issued, and nothing later), "superseded", "revoked" (wins over superseded), or "unknown" to this
+    log. by: id of the certificate that supersedes it. reason: as logged, for either.
+    seq: sequence number of the entry that says so; None for an unknown certificate.
+    """
+
+    certificate_id: str
+    state: State
+    seq: int | None = None
+    by: str | None = None
+    reason: str | None = None
+
+
+def certificate_status(plant: Plant, certificate_id: str) -> Status:
+    """The status of the certificate in the log that `plant` was folded from.
+
+    If it was superseded several times, the first to do so is named: from then on it no longer held.
+    """
+    if certificate_id not in plant.certificates:
+        return Status(certificate_id, "unknown")
+    if certificate_id in plant.revoked:
+        seq, revoked = plant.revoked[certificate_id]
+        return Status(certificate_id, "revoked", seq, reason=revoked.reason)
+    successors = [(seq, one) for seq, one in plant.certificates.values() if one.supersedes == certificate_id]
+    if successors:
+        seq, successor = min(successors, key=lambda pair: pair[0])
+        return Status(certificate_id, "superseded", seq, by=successor.certificate_id, reason=successor.reason)
+    return Status(certificate_id, "valid", plant.certificates[certificate_id][0])
