@@ -7,6 +7,7 @@ with NORMAL, a power cut could lose acknowledged entries.
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,10 @@ BUSY_TIMEOUT_MS = 30_000
 
 _MIGRATION_LOCK = 0x4D4C4731
 """PostgreSQL advisory lock that keeps two processes from migrating at once."""
+
+
+_UNDEFINED = ("42P01", "42703")
+"""PostgreSQL's codes for a table or column that is not there; SQLite calls that an operational error."""
 
 
 def make_engine(url: str) -> Engine:
@@ -124,7 +129,9 @@ def _store_errors(engine: Engine) -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if not (isinstance(error, OperationalError) or error.orig.__class__.__name__ == "DatabaseError"):
+        damaged_file = type(error.orig) is sqlite3.DatabaseError
+        lost_table = getattr(error.orig, "sqlstate", None) in _UNDEFINED
+        if not (isinstance(error, OperationalError) or damaged_file or lost_table):
             raise  # a violated constraint or a wrong statement is a fault of ours and must be seen as one
         where = engine.url.render_as_string(hide_password=True)
         found = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
@@ -136,6 +143,14 @@ def _store_errors(engine: Engine) -> Iterator[None]:
                 "Check that it exists, runs, has room and is not locked; `magnet-ledger doctor` says more.",
             )
         ) from error
+
+
+def file_damage(connection: Connection) -> list[str] | None:
+    """What SQLite finds wrong with its own file, indexes included; None on PostgreSQL, which cannot be asked."""
+    if connection.dialect.name != "sqlite":
+        return None
+    found = connection.exec_driver_sql("PRAGMA integrity_check").scalars().all()
+    return [str(text) for text in found if text != "ok"]
 
 
 def upgrade(url: str, revision: str = "head") -> None:
@@ -170,7 +185,25 @@ def newest_revision() -> str:
 
 def check_schema(url: str) -> None:
     """Raises: StoreError unless the schema is the one that this program works with."""
-    found = current_revision(url)
+    engine = make_engine(url)
+    try:
+        require_current_schema(engine)
+    finally:
+        engine.dispose()
+
+
+def require_current_schema(engine: Engine) -> None:
+    """Raises: StoreError if the database cannot be reached or its schema is not the one that this program works with.
+
+    Makes no SQLite file where there is none.
+    """
+    path = engine.url.database
+    if engine.dialect.name == "sqlite" and path is not None and not Path(path).exists():
+        raise StoreError(
+            problem("/database_url", path, "a database file", "Run `magnet-ledger db upgrade` to make it.")
+        )
+    with read_transaction(engine) as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
     if found != newest_revision():
         raise StoreError(
             problem(

@@ -1,0 +1,88 @@
+"""What the use cases work with: a ledger, and who acts on it.
+
+Clock, ids and randomness are functions given by the doors, so that all of it can be run again with the same result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import Engine
+
+from ledger.carbon.factors import FactorAdoption
+from ledger.errors import StoreError, problem
+from ledger.log.checkpoint import VerifierKey, make_verifier_key
+from ledger.log.statement import key_id
+from ledger.material.chemistry import atomic_masses
+from ledger.material.plant import EMPTY_PLANT, Plant
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Somebody who signs statements. actor: their pseudonymous id. kid: id of the key. private_key: the key itself."""
+
+    actor: str
+    kid: str
+    private_key: Ed25519PrivateKey = field(repr=False)
+
+
+def make_actor(actor: str, private_key: Ed25519PrivateKey) -> Actor:
+    """The actor with this key."""
+    return Actor(actor, key_id(private_key.public_key()), private_key)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the first tree_size entries add up to.
+
+    last_leaf_hash: of the last of them, 32 bytes, empty for none; tells whether a log still begins with them.
+    plant: the material. adoptions: factor adoptions with their sequence numbers.
+    """
+
+    tree_size: int = 0
+    last_leaf_hash: bytes = b""
+    plant: Plant = EMPTY_PLANT
+    adoptions: tuple[tuple[int, FactorAdoption], ...] = ()
+
+
+@dataclass
+class Ledger:
+    """One log and the installation that it lives in.
+
+    engine: database. origin: name of the log. log_key: signs checkpoints, None where this process must not.
+    pin_path: file outside the database with the last checkpoint that was signed.
+    now: aware time. new_id: UUID of version 7 as text. new_salt: 32 random bytes.
+    state: cache of what was read last; replaced whole, so that threads may share a Ledger.
+    """
+
+    engine: Engine
+    origin: str
+    log_key: Ed25519PrivateKey | None = field(repr=False)
+    pin_path: Path
+    now: Callable[[], datetime]
+    new_id: Callable[[], str]
+    new_salt: Callable[[], bytes]
+    state: State = field(default_factory=State, repr=False)
+
+    @cached_property
+    def masses(self) -> Mapping[str, Decimal]:
+        """Atomic masses that chemistry is reckoned with."""
+        return atomic_masses()
+
+    def signing_key(self) -> Ed25519PrivateKey:
+        """The log's key. Raises: StoreError if this process has none."""
+        if self.log_key is None:
+            raise StoreError(
+                problem("/keys_dir", "no log key", "the log's private key", "Run this where the log's key is kept.")
+            )
+        return self.log_key
+
+    def verifier_key(self) -> VerifierKey:
+        """The public half of the log's key. Raises: StoreError if this process has none."""
+        return make_verifier_key(self.origin, self.signing_key().public_key())
