@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
-from certificates.page_flow import WIDTH, Cell, Column, Sheet
+from certificates.page_flow import Cell, Column, Sheet
 from certificates.page_items import CODE_SMALL, SMALL
 from certificates.page_parts import formula, number
 from ledger.log.canonical import canonical_bytes
@@ -16,98 +16,129 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """Every line of the footprint, with the sum that is the headline."""
     sheet.heading(
         "Annex A: every line",
-        "Each line is an amount from a log entry times a factor; the share is what the chosen allocation gives to this "
-        "batch. All of it stands in certificate.json inside this file.",
+        "A line is an amount from a log entry times a factor; the share is what the chosen allocation gives this "
+        "batch.",
     )
     columns = [
-        Column("Entry", 34, "right"),
-        Column("Source and process", 124),
-        Column("Activity", 96),
-        Column("Amount", 66, "right"),
-        Column("kg CO₂e per unit", 54, "right"),
-        Column("kg CO₂e", 58, "right"),
-        Column("Share", 42, "right"),
-        Column("To this batch", WIDTH - 474, "right"),
+        Column("Entry", align="right"),
+        Column("Source", share=0.9),
+        Column("Activity and factor", share=1.2),
+        Column("Amount", align="right"),
+        Column("kg CO₂e per unit", align="right"),
+        Column("kg CO₂e", align="right"),
+        Column("Share", align="right"),
+        Column("kg CO₂e of this batch", align="right"),
     ]
-    rows = [
-        (
-            str(line["seq"]),
-            Cell(line["source_id"], note=line["process"]),
-            Cell(line["activity"], note=line.get("factor_id") or ""),
-            f"{number(line['amount'])} {line['unit']}",
-            number(line["kg_co2e_per_unit"]),
-            number(line["kg_co2e"]),
-            line["share"],
-            number(line["allocated_kg_co2e"]),
+    labels = {spot["activity"]: spot["label"] for spot in content["hot_spots"]}
+    rows = []
+    before = None
+    for line in content["lines"]:
+        source = (line["seq"], line["source_id"], line["process"])
+        activity = labels.get(line["activity"], line["activity"])
+        rows.append(
+            (
+                str(line["seq"]),
+                # The process is named once for the lines of one entry.
+                Cell(line["source_id"], note="" if source == before else line["process"]),
+                Cell(
+                    labels.get(line["activity"], line["activity"]), note=line.get("factor_id") or "measured, no factor"
+                ),
+                f"{number(line['amount'])} {line['unit']}",
+                number(line["kg_co2e_per_unit"]),
+                number(line["kg_co2e"]),
+                share_text(line["share"]),
+                number(line["allocated_kg_co2e"]),
+            )
         )
-        for line in content["lines"]
-    ]
+        before = source
     result = content["result"]
     total = ("", "Sum", "", "", "", number(result["system_kg_co2e"]), "", number(result["total_kg_co2e"]))
     sheet.table(columns, rows, total)
 
 
+def share_text(share: str) -> str:
+    """A share of one with the digits that it has, zeros at the end left out."""
+    return share.rstrip("0").rstrip(".") if "." in share else share
+
+
 def annex_factors(sheet: Sheet, content: Mapping[str, Any]) -> None:
-    """The emission factors as they were used, with source and hash."""
+    """The emission factors as they were used, with source and hash; each source is written out once."""
     sheet.heading(
         "Annex B: emission factors",
-        "As used, whole records in certificate.json. The last column begins the SHA-256 of each record, as adopted "
+        "As used; whole records in certificate.json. The hash is the first part of each record's SHA-256, as adopted "
         "in the log.",
     )
+    sources: dict[str, int] = {}
     columns = [
-        Column("Factor", 128),
-        Column("kg CO₂e", 44, "right"),
-        Column("per", 30),
-        Column("GWP", 28),
-        Column("Where, when", 62),
-        Column("Source", WIDTH - 362),
-        Column("SHA-256", 70, style=CODE_SMALL),
+        Column("Factor", share=1.0),
+        Column("kg CO₂e", align="right"),
+        Column("per"),
+        Column("GWP set"),
+        Column("Region"),
+        Column("Valid"),
+        Column("Source"),
+        Column("SHA-256", style=CODE_SMALL),
     ]
     rows = []
     for record in content["factors"]:
-        until = record.get("valid_to")
-        valid = str(record["valid_from"]) + (f" to {until}" if until else " on") if record.get("valid_from") else ""
+        place = sources.setdefault(_source(record), len(sources) + 1)
         row = record.get("source_row")
-        licence = record.get("licence")
-        note = "; ".join(text for text in (f"row {row}" if row else "", licence or "") if text)
-        state = record["state"]
         rows.append(
             (
-                Cell(record["factor_id"], note="" if state == "adopted" else f"{state}, not final".upper()),
+                Cell(record["factor_id"], note="" if record["state"] == "adopted" else f"{record['state']}: not final"),
                 number(record["kg_co2e"]),
                 record["unit"],
                 record["gwp_set"],
-                Cell(record["region"], note=valid),
-                Cell(record["source"], note=note),
+                record["region"],
+                _validity(record),
+                f"[{place}]" + (f" row {row}" if row else ""),
                 sha256(canonical_bytes(record)).hexdigest()[:16],
             )
         )
     sheet.table(columns, rows)
+    sheet.gap(5)
+    for source, place in sources.items():
+        sheet.text(f"[{place}] {source}", SMALL)
+
+
+def _source(record: Mapping[str, Any]) -> str:
+    licence = record.get("licence")
+    return str(record["source"]) + (f". Licence: {licence}" if licence else "")
+
+
+def _validity(record: Mapping[str, Any]) -> str:
+    start, end = record.get("valid_from"), record.get("valid_to")
+    if start and end:
+        whole_year = start[:4] == end[:4] and start[4:] == "-01-01" and end[4:] == "-12-31"
+        return str(start[:4]) if whole_year else f"{start} to {end}"
+    if start:
+        return f"from {start}"
+    return f"to {end}" if end else "not stated"
 
 
 def annex_constants(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """The atomic masses that turn oxides into elements."""
     constants = content["constants"]
-    masses = ", ".join(f"{item['element']} {item['mass']}" for item in constants["atomic_masses"])
+    masses = ", ".join(f"{symbol.capitalize()} {mass}" for symbol, mass in sorted(constants["atomic_masses"].items()))
     sheet.gap(8)
     sheet.text(f"Atomic masses used: {masses}. Source: {constants['source']}.", SMALL)
 
 
 def annex_steps(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """Every step from the lots to the batch."""
-    sheet.heading("Annex: every step", "In log order; amounts as weighed or metered. A whole stream has no amount.")
+    sheet.heading("Annex: every step", "In log order, amounts as weighed or metered.")
     columns = [
-        Column("Entry", 34, "right"),
-        Column("Step", 110),
-        Column("Date", 52),
-        Column("In", 118),
-        Column("Out", 118),
-        Column("Residues", WIDTH - 432),
+        Column("Entry", align="right"),
+        Column("Step", share=1.0),
+        Column("Date"),
+        Column("In", share=1.1),
+        Column("Out", share=1.2),
+        Column("Residues", share=0.8),
     ]
     rows = []
     for step in content["steps"]:
-        into = "; ".join(_stream(item) for item in step["inputs"])
-        out = "; ".join(_stream(item) for item in step["outputs"])
+        into = "; ".join(_stream(item, "whole") for item in step["inputs"])
+        out = "; ".join(_stream(item, "not measured") for item in step["outputs"])
         residues = "; ".join(f"{item['description']} {number(item['mass_kg'])} kg" for item in step["residues"])
         rows.append(
             (
@@ -116,16 +147,16 @@ def annex_steps(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 step["on"],
                 into,
                 out,
-                residues or "none weighed",
+                residues or "none logged",
             )
         )
     sheet.table(columns, rows)
 
 
-def _stream(item: Mapping[str, Any]) -> str:
+def _stream(item: Mapping[str, Any], without_amount: str) -> str:
     name = str(item["batch_id"])
     if item.get("product"):
         name += f" ({formula(item['product'])})"
     if item.get("amount"):
         return f"{name} {number(item['amount'])} {item.get('unit', '')}".rstrip()
-    return f"{name}, whole"
+    return f"{name}, {without_amount}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from certificates.page_annex import annex_constants, annex_factors, annex_lines
+from certificates.page_bars import interval_bar
 from certificates.page_flow import GUTTER, WIDTH, Sheet, column_x, heading, span
 from certificates.page_items import (
-    BODY_STRONG,
     GREEN,
     GREEN_PALE,
     INK,
@@ -22,12 +22,15 @@ from certificates.page_items import (
     Box,
     Item,
     Line,
+    Style,
     beside,
     paragraph,
     stacked,
 )
 from certificates.page_parts import (
     KeyFigure,
+    all_reasons,
+    day,
     formula,
     furnish,
     how_to_check,
@@ -45,16 +48,24 @@ def co2_pages(content: Mapping[str, Any]) -> list[list[Item]]:
     """The pages of a CO2 certificate, laid out."""
     sheet = Sheet()
     opening(sheet, content, _key_figures(content))
-    sheet.gap(16)
-    sheet.add(beside((0, _hot_spots(content, span(8))), (column_x(8), _allocations(content, span(4)))))
-    _boundary(sheet, content)
-    not_claimed(sheet, content)
     sheet.gap(14)
-    sheet.add(how_to_check(content))
+    figures = beside((0, _hot_spots(content, span(8))), (column_x(8), _allocations(content, span(4))))
+    counted = _boundary(content["method"])
+    ending = [not_claimed(content), how_to_check(content)]
+    whole = [figures, stacked(*counted), *ending]
+    gap = 10.0
+    if sum(block.height + gap for block in whole) - gap <= sheet.room:
+        sheet.fill(whole, gap, 30)
+    else:
+        sheet.fill([figures, *ending], gap, 30)
+        sheet.gap(16)
+        for block in counted:
+            sheet.add(block)
     _method(sheet, content)
     annex_lines(sheet, content)
     annex_factors(sheet, content)
     annex_constants(sheet, content)
+    all_reasons(sheet, content)
     return furnish(sheet, content)
 
 
@@ -62,28 +73,45 @@ def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
     result = content["result"]
     interval = result["interval_95"]
     method = content["method"]
-    low, high = number(interval["low_kg_co2e_per_kg"]), number(interval["high_kg_co2e_per_kg"])
+    low, high = interval["low_kg_co2e_per_kg"], interval["high_kg_co2e_per_kg"]
     covered = interval["covered_percent"]
+    has_interval = Decimal(covered) > 0
+    beneath = (
+        f"95 % interval {number(low)} to {number(high)}, from the factors of {covered} % of it; the rest counts as "
+        f"certain"
+        if has_interval
+        else "No interval: no factor used states how uncertain it is"
+    )
     return [
         KeyFigure(
-            f"Footprint, {method['boundary']}",
+            _scope(method),
             result["kg_co2e_per_kg"],
-            f"kg CO₂e per {formula(content['declared_unit'])}",
-            f"95 % interval {low} to {high}, over the {covered} % of it whose factors state their spread",
+            f"kg CO₂e per {formula(content['declared_unit'].removeprefix('1 '))}",
+            beneath,
+            (lambda width: interval_bar(Decimal(low), Decimal(result["kg_co2e_per_kg"]), Decimal(high), width))
+            if has_interval
+            else None,
         ),
         KeyFigure(
             "The whole batch",
             result["total_kg_co2e"],
             f"kg CO₂e in {number(content['batch']['mass_kg'])} kg",
-            f"of {number(result['system_kg_co2e'])} kg CO₂e of the whole system, shared {_by(content['allocation'])}",
+            f"of {number(result['system_kg_co2e'])} kg CO₂e that the steps behind it cost, shared "
+            f"{_by(content['allocation'])} among their products",
         ),
         KeyFigure(
             "Primary data",
             method["primary_data_percent"],
-            "% of the emissions",
-            f"rest on amounts measured here. {method['data_quality']}",
+            "% of the result",
+            "rests on amounts measured in the plant or stated by a supplier; the rest on estimates and direct "
+            "emissions",
         ),
     ]
+
+
+def _scope(method: Mapping[str, Any]) -> str:
+    """The boundary in a few words: what stands before the colon of its sentence."""
+    return str(method["boundary"]).split(":")[0]
 
 
 def _by(allocation: str) -> str:
@@ -92,52 +120,55 @@ def _by(allocation: str) -> str:
 
 def _hot_spots(content: Mapping[str, Any], width: float) -> Block:
     """Bars that begin where the one above ended: together they are as long as the headline's."""
-    spots = content["hot_spots"]
-    label_width, value_width, percent_width = 132.0, 44.0, 36.0
-    bars = width - label_width - value_width - percent_width - 12
-    total = sum((Decimal(spot["kg_co2e"]) for spot in spots), Decimal(0))
-    parts: list[Block | float] = [heading("Where the carbon comes from", width)]
-    columns = beside(
-        (0, paragraph("Activity", LABEL, label_width)),
-        (width - percent_width - value_width, paragraph("kg CO₂e/kg", LABEL, value_width, "right")),
-        (width - percent_width, paragraph("%", LABEL, percent_width, "right")),
-    )
-    parts += [columns, 2.0]
-    start = Decimal(0)
-    for index, spot in enumerate(spots):
-        amount = Decimal(spot["kg_co2e"])
-        left, length = (float(start / total), float(amount / total)) if total else (0.0, 0.0)
-        start += amount
+    spots = _largest(content["hot_spots"])
+    label_width, value_width, percent_width = 112.0, 50.0, 32.0
+    bars = width - label_width - value_width - percent_width - 6
+
+    def row(label: str, value: str, percent: str, style: Style, bar: Item | None) -> Block:
         words = beside(
-            (0, paragraph(spot["label"], SMALL, label_width - 8)),
-            (
-                width - percent_width - value_width,
-                paragraph(number(spot["kg_co2e_per_kg"]), SMALL, value_width, "right"),
-            ),
-            (width - percent_width, paragraph(spot["percent"], SMALL, percent_width, "right")),
+            (0, paragraph(label, style, label_width - 8)),
+            (width - percent_width - value_width, paragraph(value, style, value_width, "right")),
+            (width - percent_width, paragraph(percent, style, percent_width, "right")),
         )
-        bar: list[Item] = [
-            Box(
-                label_width + left * bars,
-                1.2,
-                max(length * bars, 0.4),
-                words.height - 2.4,
-                fill=GREEN if index < 3 else INK,
-            )
-        ]
-        parts += [Block((*bar, *words.items), words.height), 2.4]
-    last = beside(
-        (0, paragraph("Sum: the headline figure", SMALL_STRONG, label_width)),
-        (
-            width - percent_width - value_width,
-            paragraph(number(content["result"]["kg_co2e_per_kg"]), SMALL_STRONG, value_width, "right"),
-        ),
-        (width - percent_width, paragraph("100.0", SMALL_STRONG, percent_width, "right")),
-    )
-    rule = Block((Line(0, 0, width, 0, INK, 0.75),), 2.5)
-    whole = Box(label_width, 1.2, bars, last.height - 2.4, fill=GREEN_PALE)
-    parts += [rule, Block((whole, *last.items), last.height)]
+        return words if bar is None else Block((bar, *words.items), words.height)
+
+    total = sum((Decimal(spot["kg_co2e"]) for spot in spots), Decimal(0))
+    parts: list[Block | float] = [
+        heading("Where the carbon comes from", width),
+        row("Activity", "kg CO₂e/kg", "%", LABEL, None),
+        2.0,
+    ]
+    start = Decimal(0)
+    for spot in spots:
+        amount = Decimal(spot["kg_co2e"])
+        left, length = (float(start / total), float(amount / total)) if total > 0 else (0.0, 0.0)
+        start += amount
+        bar = Box(label_width + left * bars, 1.6, max(length * bars, 0.4), 6.5, fill=GREEN)
+        parts += [row(spot["label"], number(spot["kg_co2e_per_kg"]), spot["percent"], SMALL, bar), 3.0]
+    if not spots:
+        parts += [paragraph("No burden: nothing that counts was logged.", SMALL, width), 3.0]
+    whole = Box(label_width, 1.6, bars, 6.5, fill=GREEN_PALE)
+    percent = str(sum((Decimal(spot["percent"]) for spot in spots), Decimal(0)))
+    parts += [
+        Block((Line(0, 0, width, 0, INK, 0.75),), 2.5),
+        row("Sum, the headline", number(content["result"]["kg_co2e_per_kg"]), percent, SMALL_STRONG, whole),
+    ]
     return stacked(*parts)
+
+
+MOST_HOT_SPOTS = 12
+
+
+def _largest(spots: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The hot spots, the smallest put together where there are too many for a page."""
+    if len(spots) <= MOST_HOT_SPOTS:
+        return list(spots)
+    shown, rest = spots[: MOST_HOT_SPOTS - 1], spots[MOST_HOT_SPOTS - 1 :]
+    together = {
+        name: str(sum((Decimal(spot[name]) for spot in rest), Decimal(0)))
+        for name in ("kg_co2e", "kg_co2e_per_kg", "percent")
+    }
+    return [*shown, {"label": f"{len(rest)} others, see annex A", **together}]
 
 
 def _allocations(content: Mapping[str, Any], width: float) -> Block:
@@ -167,68 +198,67 @@ def _allocations(content: Mapping[str, Any], width: float) -> Block:
     return stacked(*parts)
 
 
-def _boundary(sheet: Sheet, content: Mapping[str, Any]) -> None:
-    """What is counted, stage by stage."""
-    method = content["method"]
+def _boundary(method: Mapping[str, Any]) -> list[Block]:
+    """What is counted, stage by stage: a heading with the first stages, and further rows of stages."""
     period = method["period"]
-    sheet.heading(
-        f"What is counted: {method['boundary']}", f"Activity data from {period['from']} to {period['to']}.", keep=20
-    )
-    sheet.add(_chain(method["boundary_stages"]))
+    when = f" Activity data from {day(period['from'])} to {day(period['to'])}." if period else ""
+    head = heading("What is counted", WIDTH, f"{method['boundary']}{when}")
+    rows = _chain(method["boundary_stages"])
+    return [stacked(head, 3.0, *rows[:1]), *rows[1:]]
 
 
-def _chain(stages: list[str]) -> Block:
-    """Stages as a row of numbered words, with a line through them; wraps where the row is full."""
-    columns = min(max(len(stages), 1), 6)
+def _chain(stages: list[str]) -> list[Block]:
+    """Stages as rows of numbered words under a line that ends at the last one, the gate."""
+    columns = min(max(len(stages), 1), 5)
     width = (WIDTH - (columns - 1) * GUTTER) / columns
-    parts: list[Block | float] = []
+    rows = []
     for start in range(0, len(stages), columns):
-        row = stages[start : start + columns]
         placed = []
+        row = stages[start : start + columns]
         for index, stage in enumerate(row):
-            dot = Block((Line(0, 2, width + GUTTER, 2, GREEN, 1.0), Box(0, 0, 4, 4, fill=GREEN)), 8.0)
-            if index == len(row) - 1:
-                dot = Block((Box(0, 0, 4, 4, fill=GREEN),), 8.0)
-            placed.append((index * (width + GUTTER), stacked(dot, paragraph(stage, SMALL, width))))
-        parts += [beside(*placed), 4.0]
-    return stacked(*parts)
+            is_last = start + index == len(stages) - 1
+            reach = 0.0 if is_last else width + (0.0 if index == columns - 1 else GUTTER)
+            dot = Block((Line(0, 2, reach, 2, GREEN, 1.0), Box(0, 0, 4, 4, fill=GREEN)), 7.0)
+            words = paragraph(f"{start + index + 1}  {stage}", SMALL, width - 6)
+            placed.append((index * (width + GUTTER), stacked(dot, words, 4.0)))
+        rows.append(beside(*placed))
+    return rows
+
+
+METHOD_LABEL_WIDTH = 74.0
+MOST_METHOD_HEIGHT = 500.0
+"""Of the table in two columns; longer texts run down the page in one."""
 
 
 def _method(sheet: Sheet, content: Mapping[str, Any]) -> None:
     method = content["method"]
-    interval = content["result"]["interval_95"]
     sheet.heading("How it was worked out")
     items = [
         ("Standard", method["standard"]),
         ("Declared unit", formula(content["declared_unit"])),
-        ("Boundary", method["boundary"]),
         ("Warming potentials", f"{method['gwp_set']}, {method['gwp_horizon']}"),
         ("Electricity", method["electricity"]),
         ("Recycling", method["recycling"]),
-        ("Allocation", f"{ALLOCATION_NAMES[content['allocation']]}. {method['allocation_why']}"),
+        ("Allocation", method["allocation_why"]),
         ("Cut-offs", method["cut_offs"]),
         ("Biogenic carbon", method["biogenic"]),
         ("Land-use change", method["land_use"]),
         ("Aircraft", method["aircraft"]),
-        ("Primary data", f"{method['primary_data_percent']} % of the emissions"),
         ("Data quality", method["data_quality"]),
         ("Uncertainty", method["uncertainty"]),
-        ("Interval", interval["method"]),
         ("Verification", method["verification"]),
     ]
     half = span(6)
-    blocks = [pairs([item], half, 74) for item in items]
-    # Two columns of about equal height, read down the first and then the second.
+    blocks = [pairs([item], half, METHOD_LABEL_WIDTH) for item in items]
     whole = sum(block.height for block in blocks)
-    left: list[Block] = []
-    height = 0.0
-    while blocks and height + blocks[0].height / 2 <= whole / 2:
-        height += blocks[0].height
-        left.append(blocks.pop(0))
-    both = beside((0, stacked(*left)), (column_x(6), stacked(*blocks)))
-    sheet.add(both)
-    if method["limits"]:
-        sheet.gap(6)
-        sheet.add(paragraph("Limits", BODY_STRONG, WIDTH), keep=12)
-        for text in method["limits"]:
-            sheet.text(f"–  {text}", SMALL)
+    if whole > 2 * MOST_METHOD_HEIGHT:
+        for label, text in items:
+            sheet.text(text, SMALL, label, METHOD_LABEL_WIDTH)
+            sheet.gap(4)
+    else:
+        # Two columns of about equal height, read down the first and then the second.
+        cut = min(range(len(blocks)), key=lambda count: abs(2 * sum(block.height for block in blocks[:count]) - whole))
+        sheet.add(beside((0, stacked(*blocks[:cut])), (column_x(6), stacked(*blocks[cut:]))))
+    sheet.gap(4)
+    for index, text in enumerate(method["limits"]):
+        sheet.text(text, SMALL, "" if index else "Limits", METHOD_LABEL_WIDTH)

@@ -7,7 +7,7 @@ placed by `Sheet`, which knows how much room is left; head and footer come last,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 from certificates.page_items import (
@@ -27,6 +27,7 @@ from certificates.page_items import (
     Style,
     beside,
     paragraph,
+    printable,
     stacked,
     wrap,
 )
@@ -58,27 +59,39 @@ def column_x(column: int) -> float:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table. width: with its padding."""
+    """A column of a table.
+
+    share: its part of the room that the other columns leave; 0 for a column as wide as its widest cell, within limits.
+    """
 
     title: str
-    width: float
+    share: float = 0.0
     align: Literal["left", "right"] = "left"
     style: Style = SMALL
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell that differs from its column's style, or has a second line beneath."""
+    """A cell that differs from its column's style, has a second line beneath, or is drawn.
 
-    text: str
+    draw: makes the cell's block from the width it gets; then text and note are not used.
+    """
+
+    text: str = ""
     style: Style | None = None
     note: str = ""
+    draw: Callable[[float], Block] | None = None
 
 
 Row: TypeAlias = Sequence[str | Cell]
 
 _CELL_PADDING = 4.0
 _ROW_PADDING = 2.2
+_MOST_LINES = 30
+"""A cell with more lines is cut into several rows, so that every row fits on a page."""
+
+_WIDEST_FIXED = 100.0
+"""A column without a share gets no wider: a longer word in it is broken."""
 
 
 @dataclass
@@ -113,25 +126,51 @@ class Sheet:
         self.pages[-1].extend(block.at(MARGIN + x, self.y))
         self.y += block.height
 
+    def fill(self, blocks: Sequence[Block], least: float, most: float) -> None:
+        """Blocks down the page, the room left over shared among the gaps between them.
+
+        As many as fit go on this page, with equal gaps of `least` to `most`; the rest flow on to the next.
+        Precondition: each is no higher than a page.
+        """
+        fitting = 0
+        height = 0.0
+        while fitting < len(blocks) and height + blocks[fitting].height <= self.room:
+            height += blocks[fitting].height + least
+            fitting += 1
+        left = self.room - (height - least)
+        gap = least + (min(left / (fitting - 1), most - least) if fitting > 1 else 0.0)
+        for index, block in enumerate(blocks):
+            if index:
+                self.gap(gap if index < fitting else least)
+            self.add(block)
+
     def heading(self, text: str, note: str = "", keep: float = 40.0) -> None:
         """A section's heading with a rule above; never the last thing on a page."""
         self.gap(14)
         self.add(heading(text, WIDTH, note), keep=keep)
 
-    def text(self, text: str, style: Style, width: float = WIDTH) -> None:
-        """A paragraph that may run over the page's end, line by line."""
-        for line in wrap(text, style, width):
-            self.add(paragraph(line, style, width + 1))
+    def text(self, text: str, style: Style, label: str = "", label_width: float = 0.0) -> None:
+        """A paragraph that may run over the page's end, line by line. label: words at the left of its first line."""
+        width = WIDTH - label_width
+        for index, line in enumerate(wrap(text, style, width)):
+            block = Block(tuple(paragraph(line, style, width + 1).at(label_width, 0)), style.leading)
+            if label and index == 0:
+                block = beside((0, paragraph(label, LABEL, label_width - 6)), (0, block))
+            self.add(block)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Row], total: Row | None = None) -> None:
         """A table; its header is repeated on each page, and a page never ends with the header alone.
 
         total: a last row set strong, kept with the row before it.
         """
-        header = _header(columns)
-        built = [_row(columns, row) for row in rows]
-        if total is not None:
-            last = _row(columns, total, strong=True)
+        cells = [[_as_cell(cell) for cell in row] for row in rows]
+        strong = [] if total is None else [replace(_as_cell(cell), style=SMALL_STRONG) for cell in total]
+        widths = _widths(columns, [*cells, strong] if strong else cells)
+        header = _header(columns, widths)
+        parts = [part for row in cells for part in _split(columns, widths, row)]
+        built = [_row(columns, widths, row) for row in parts]
+        if strong:
+            last = _row(columns, widths, strong, is_total=True)
             if built:
                 built[-1] = stacked(built[-1], last)
             else:
@@ -158,57 +197,91 @@ def bullets(texts: Sequence[str], width: float, style: Style = BODY, mark: str =
     """A list, one mark an item."""
     indent = 10.0
     parts: list[Block | float] = []
-    for number, text in enumerate(texts, 1):
-        sign = f"{number}" if mark == "1" else mark
-        parts += [beside((0, paragraph(sign, style, indent)), (indent, paragraph(text, style, width - indent))), 2.0]
+    for text in texts:
+        parts += [beside((0, paragraph(mark, style, indent)), (indent, paragraph(text, style, width - indent))), 2.0]
     return stacked(*parts[:-1])
 
 
-def grid_of(blocks: Sequence[Callable[[float], Block]], columns: int) -> list[Block]:
-    """Blocks in reading order on a grid of `columns` equal columns: one block per line of the grid.
+def _as_cell(cell: str | Cell) -> Cell:
+    return cell if isinstance(cell, Cell) else Cell(cell)
 
-    blocks: each is called with the width it gets.
-    """
-    width = (WIDTH - (columns - 1) * GUTTER) / columns
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[float]:
+    """The columns' widths, padding included; together the text area's."""
+    widths = []
+    for index, column in enumerate(columns):
+        if column.share:
+            widths.append(0.0)
+            continue
+        natural = max((LABEL.width(word) for word in column.title.split()), default=0.0)
+        for row in rows:
+            cell = row[index]
+            style = cell.style or column.style
+            natural = max(
+                natural, style.width(printable(cell.text, style.font)), NOTE.width(printable(cell.note, NOTE.font))
+            )
+        # A hair more, so that rounding does not break a line that just fits.
+        widths.append(min(natural + 0.01, _WIDEST_FIXED) + 2 * _CELL_PADDING)
+    left = WIDTH - sum(widths)
+    shares = sum(column.share for column in columns)
+    return [
+        left * column.share / shares if column.share else width for column, width in zip(columns, widths, strict=True)
+    ]
+
+
+def _split(columns: Sequence[Column], widths: Sequence[float], row: Sequence[Cell]) -> list[list[Cell]]:
+    """A row as it is, or cut into several where a cell has more lines than `_MOST_LINES`."""
     lines = []
-    for start in range(0, len(blocks), columns):
-        made = [block(width) for block in blocks[start : start + columns]]
-        lines.append(beside(*((index * (width + GUTTER), block) for index, block in enumerate(made))))
-    return lines
+    for column, width, cell in zip(columns, widths, row, strict=True):
+        style = cell.style or column.style
+        lines.append([] if cell.draw is not None else wrap(cell.text, style, width - 2 * _CELL_PADDING))
+    count = max((len(each) + _MOST_LINES - 1) // _MOST_LINES for each in lines)
+    if count <= 1:
+        return [list(row)]
+    rows = []
+    for part in range(count):
+        start = part * _MOST_LINES
+        cut = [" ".join(each[start : start + _MOST_LINES]) for each in lines]
+        rows.append(
+            [
+                replace(cell, text=text, note=cell.note if part == 0 else "", draw=cell.draw if part == 0 else None)
+                for cell, text in zip(row, cut, strict=True)
+            ]
+        )
+    return rows
 
 
-def _header(columns: Sequence[Column]) -> Block:
-    width = sum(column.width for column in columns)
-    cells = beside(*_cells(columns, [Cell(column.title, LABEL) for column in columns]))
-    # Titles of unlike height stand on the line beneath them.
-    items: list[Item] = [Box(0, 0, width, cells.height + 2 * _ROW_PADDING, fill=TINT)]
-    items += cells.at(0, _ROW_PADDING)
+def _header(columns: Sequence[Column], widths: Sequence[float]) -> Block:
+    cells = _cells(columns, widths, [Cell(column.title, LABEL) for column in columns])
     height = cells.height + 2 * _ROW_PADDING
-    items.append(Line(0, height, width, height, INK, 0.5))
-    return Block(tuple(items), height)
+    return Block(
+        (
+            Box(0, 0, WIDTH, height, fill=TINT),
+            *cells.at(0, _ROW_PADDING),
+            Line(0, height, WIDTH, height, INK, 0.5),
+        ),
+        height,
+    )
 
 
-def _row(columns: Sequence[Column], row: Row, strong: bool = False) -> Block:
-    width = sum(column.width for column in columns)
-    cells = [cell if isinstance(cell, Cell) else Cell(cell) for cell in row]
-    if strong:
-        cells = [Cell(cell.text, cell.style or SMALL_STRONG, cell.note) for cell in cells]
-    content = beside(*_cells(columns, cells))
+def _row(columns: Sequence[Column], widths: Sequence[float], row: Sequence[Cell], is_total: bool = False) -> Block:
+    content = _cells(columns, widths, row)
     height = content.height + 2 * _ROW_PADDING
-    line = Line(0, height, width, height, INK if strong else RULE, 0.75 if strong else 0.4)
+    line = Line(0, height, WIDTH, height, INK if is_total else RULE, 0.75 if is_total else 0.4)
     return Block((*content.at(0, _ROW_PADDING), line), height)
 
 
-def _cells(columns: Sequence[Column], cells: Sequence[Cell]) -> list[tuple[float, Block]]:
-    if len(cells) != len(columns):
-        raise ValueError(f"{len(cells)} cells for {len(columns)} columns")
+def _cells(columns: Sequence[Column], widths: Sequence[float], cells: Sequence[Cell]) -> Block:
     placed = []
     x = 0.0
-    for column, cell in zip(columns, cells, strict=True):
-        room = column.width - 2 * _CELL_PADDING
-        block = paragraph(cell.text, cell.style or column.style, room, column.align)
-        if cell.note:
-            block = stacked(block, paragraph(cell.note, NOTE, room, column.align))
+    for column, width, cell in zip(columns, widths, cells, strict=True):
+        room = width - 2 * _CELL_PADDING
+        if cell.draw is not None:
+            block = cell.draw(room)
+        else:
+            block = paragraph(cell.text, cell.style or column.style, room, column.align)
+            if cell.note:
+                block = stacked(block, paragraph(cell.note, NOTE, room, column.align))
         placed.append((x + _CELL_PADDING, block))
-        x += column.width
-    return placed
+        x += width
+    return beside(*placed)

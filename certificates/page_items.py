@@ -6,6 +6,7 @@ placed. Lengths are points; x runs to the right, y runs DOWN from the top of the
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -22,6 +23,7 @@ TINT = "#F5F3EC"
 RULE = "#D5D8D1"
 WHITE = "#FFFFFF"
 WARNING = "#F6C445"
+WARNING_PALE = "#FDF3D7"
 """Only for what is provisional: hazard yellow, always with ink stripes and the word."""
 
 
@@ -144,7 +146,10 @@ def wrap(text: str, style: Style, width: float) -> list[str]:
     """
     lines: list[str] = []
     line = ""
-    for word in printable(text, style.font).split():
+    glued = _BEFORE_UNIT.sub("\u00a0", _AFTER_SIGN.sub("\u00a0", printable(text, style.font)))
+    for word in glued.split(" "):
+        if not word:
+            continue
         joined = f"{line} {word}" if line else word
         if style.width(joined) <= width:
             line = joined
@@ -181,6 +186,10 @@ def fitted(text: str, style: Style, width: float, smallest: float) -> Style:
     size = max(smallest, style.size * scale * 0.999)
     return replace(style, size=size, leading=style.leading * size / style.size, tracking=style.tracking * scale)
 
+
+_BEFORE_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|kg|kWh|t\.km|m3|L|pt)(?![A-Za-z0-9]))")
+_AFTER_SIGN = re.compile(r"(?<=±) (?=[0-9])")
+"""A number and its unit, or its sign, stay on one line."""
 
 ASCENT = 0.78
 """Height of Plex's capitals and ascenders above the baseline, as a share of the size."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from hashlib import sha256
@@ -46,6 +46,7 @@ from certificates.page_items import (
     TINT,
     TITLE,
     WARNING,
+    WARNING_PALE,
     Block,
     Box,
     Colour,
@@ -60,6 +61,7 @@ from certificates.page_items import (
     paragraph,
     printable,
     stacked,
+    wrap,
 )
 from ledger.log.canonical import canonical_bytes
 
@@ -119,12 +121,13 @@ def content_digest(content: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class KeyFigure:
-    """One of the large figures. beneath: its interval or what it is made of."""
+    """One of the large figures. beneath: its interval or what it is made of; drawing: a small picture of that."""
 
     label: str
     figure: str
     unit: str
     beneath: str
+    drawing: Callable[[float], Block] | None = None
 
 
 def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigure]) -> None:
@@ -135,21 +138,29 @@ def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigur
     words = span(10) - 12
     product = formula(batch["product"])
     title_style = fitted(product, TITLE, words, 20)
+    if len(wrap(product, title_style, words)) > 2:
+        title_style = replace(title_style, size=13, leading=16)
     about = (
         f"Batch {batch['batch_id']}  ·  {kg(batch['mass_kg'])}  ·  made {day(batch['made_on'])}"
         if batch.get("mass_kg")
         else f"Batch {batch['batch_id']}  ·  made {day(batch['made_on'])}"
     )
+    about_style = replace(BODY, size=9.5, leading=13)
     title = stacked(
         paragraph(KIND_NAMES[content["kind"]], EYEBROW, words),
         2.0,
         paragraph(product, title_style, words),
-        5.0,
-        paragraph(about, replace(BODY, size=9.5, leading=13), words),
+        4.0,
+        paragraph(about, about_style, words),
         paragraph(
             f"Issued {day(content['issued_at'])} by {issuer['name']}, {issuer['site']}, {issuer['country']}",
             replace(NOTE, size=8.5, leading=12),
             words,
+        ),
+        *(
+            [paragraph(assay_text(batch["assay"]), replace(NOTE, size=8.5, leading=12), words)]
+            if "assay" in batch
+            else []
         ),
     )
     mark = crest(content_digest(content), crest_size, INK if is_provisional(content) else GREEN)
@@ -163,28 +174,48 @@ def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigur
         )
         sheet.gap(8)
     if is_provisional(content):
-        sheet.add(_why_provisional(content.get("provisional_because", [])))
+        sheet.add(_why_provisional(content["provisional_because"]))
         sheet.gap(10)
     sheet.add(key_figures(figures))
 
 
+def assay_text(assay: Mapping[str, Any]) -> str:
+    """A batch's assay in one line: every component with its relative uncertainty."""
+    parts = []
+    for component in assay["components"]:
+        spread = component.get("uncertainty_percent")
+        species = formula(component["species"])
+        parts.append(f"{species} {component['wt_percent']} %" + (f" (± {spread} % of it)" if spread else ""))
+    if assay.get("treo_percent"):
+        parts.append(f"TREO {assay['treo_percent']} %")
+    if assay.get("loi_percent"):
+        parts.append(f"loss on ignition {assay['loi_percent']} %")
+    return f"Assay {assay['assay_id']}, {assay['method']}: {', '.join(parts)}"
+
+
+REASONS_ON_PAGE_ONE = 6
+
+
 def _why_provisional(reasons: Sequence[str]) -> Block:
-    inner = WIDTH - 20
+    inner = WIDTH - 24
     head = paragraph("PROVISIONAL: not a final certificate. Why:", SMALL_STRONG, inner)
-    listed = list(reasons) or ["The issuer gave no reason."]
-    half = (inner - GUTTER) / 2
-    middle = (len(listed) + 1) // 2
-    if len(listed) > 2:
-        body = beside(
-            (0, bullets(listed[:middle], half, SMALL)), (half + GUTTER, bullets(listed[middle:], half, SMALL))
-        )
-    else:
-        body = bullets(listed, inner, SMALL)
-    block = stacked(head, 2.0, body)
+    listed = list(reasons[:REASONS_ON_PAGE_ONE]) or ["The issuer gave no reason."]
+    if len(reasons) > REASONS_ON_PAGE_ONE:
+        listed.append(f"and {len(reasons) - REASONS_ON_PAGE_ONE} more: all of them stand on the last page.")
+    block = stacked(head, 2.0, min(in_two(listed, inner), bullets(listed, inner, SMALL), key=lambda each: each.height))
     height = block.height + 14
-    panel = Box(0, 0, WIDTH, height, fill="#FDF4DA")
+    panel = Box(0, 0, WIDTH, height, fill=WARNING_PALE)
     edge = Box(0, 0, 4, height, fill=WARNING)
     return Block((panel, edge, *block.at(12, 7)), height)
+
+
+def all_reasons(sheet: Sheet, content: Mapping[str, Any]) -> None:
+    """Every reason why the certificate is provisional, where page one had no room for all."""
+    reasons = content["provisional_because"]
+    if is_provisional(content) and len(reasons) > REASONS_ON_PAGE_ONE:
+        sheet.heading("Why it is provisional")
+        for reason in reasons:
+            sheet.text(f"–  {reason}", SMALL)
 
 
 def key_figures(figures: Sequence[KeyFigure]) -> Block:
@@ -194,13 +225,15 @@ def key_figures(figures: Sequence[KeyFigure]) -> Block:
     placed = []
     for index, item in enumerate(figures):
         figure = figure_line(item.figure, width)
+        picture: list[Block | float] = [] if item.drawing is None else [3.0, item.drawing(width)]
         block = stacked(
             Block((Box(0, 0, width, 2 if index == 0 else 0.75, fill=GREEN if index == 0 else INK),), 8.0),
             paragraph(item.label, LABEL, width),
             2.0,
             figure,
             paragraph(item.unit, BODY_STRONG, width),
-            1.0,
+            *picture,
+            2.0,
             paragraph(item.beneath, NOTE, width),
         )
         placed.append((column_x(index * columns), block))
@@ -286,22 +319,27 @@ def pairs(items: Sequence[tuple[str, str]], width: float, label_width: float) ->
     return stacked(*parts)
 
 
-def not_claimed(sheet: Sheet, content: Mapping[str, Any]) -> None:
+def not_claimed(content: Mapping[str, Any]) -> Block:
     """What the certificate does not say, in a panel of its own."""
     inner = WIDTH - 24
-    half = (inner - GUTTER) / 2
-    texts = list(content["not_claimed"])
-    middle = (len(texts) + 1) // 2
-    lists = (
-        beside(
-            (0, bullets(texts[:middle], half, SMALL, "×")), (half + GUTTER, bullets(texts[middle:], half, SMALL, "×"))
-        )
-        if len(texts) > 1
-        else bullets(texts, inner, SMALL, "×")
+    block = stacked(
+        paragraph("What this certificate does not claim", HEADING, inner),
+        4.0,
+        in_two(content["not_claimed"], inner, "×"),
     )
-    block = stacked(paragraph("What this certificate does not claim", HEADING, inner), 4.0, lists)
-    sheet.gap(14)
-    sheet.add(padded(block, WIDTH, 12, TINT))
+    return padded(block, WIDTH, 12, TINT)
+
+
+def in_two(texts: Sequence[str], width: float, mark: str = "–") -> Block:
+    """A list in two columns of about equal height, read down the first and then the second; a single item stays one."""
+    if len(texts) < 2:
+        return bullets(texts, width, SMALL, mark)
+    half = (width - GUTTER) / 2
+    heights = [bullets([text], half, SMALL, mark).height for text in texts]
+    middle = min(range(1, len(texts)), key=lambda cut: (abs(sum(heights[:cut]) - sum(heights[cut:])), cut))
+    return beside(
+        (0, bullets(texts[:middle], half, SMALL, mark)), (half + GUTTER, bullets(texts[middle:], half, SMALL, mark))
+    )
 
 
 def how_to_check(content: Mapping[str, Any]) -> Block:
@@ -309,21 +347,38 @@ def how_to_check(content: Mapping[str, Any]) -> Block:
     left = span(7)
     right = span(5)
     log = content["log"]
-    steps = [
-        "Take the PDF file itself, not a printout or a picture of it.",
-        "Run  magnet-ledger certificate verify FILE  with the issuer's root certificate and log key, offline; or "
-        "drop the file on the issuer's verify page, which keeps nothing. Get both from the issuer by a way you trust.",
-        "Read the verdict and its list: each check is passed, failed or not checked. The figures are computed again "
-        "from the log entries inside the file.",
-    ]
+    digest = content_digest(content)
+    indent = 10.0
     check = stacked(
         paragraph("How to check it", HEADING, left),
         4.0,
-        bullets(steps, left, SMALL, "1"),
-        4.0,
+        _numbered(1, paragraph("Take the PDF file itself, not a printout or a picture of it.", SMALL, left - indent)),
+        _numbered(
+            2,
+            stacked(
+                paragraph(
+                    "Offline, with the issuer's root certificate and log key, which you got by a way you trust, run",
+                    SMALL,
+                    left - indent,
+                ),
+                paragraph("magnet-ledger certificate verify FILE", CODE, left - indent),
+                paragraph("or drop the file on the issuer's verify page, which keeps nothing.", SMALL, left - indent),
+            ),
+        ),
+        _numbered(
+            3,
+            paragraph(
+                "Read the verdict and its list: each check is passed, failed or not checked. The figures are computed "
+                "again from the log entries inside the file.",
+                SMALL,
+                left - indent,
+            ),
+        ),
+        5.0,
         paragraph(f"Log {log['origin']}, {log['tree_size']} entries when issued", LABEL, left),
-        paragraph("SHA-256 of the content", LABEL, left),
-        paragraph(content_digest(content), fitted(content_digest(content), CODE, left, 5), left),
+        paragraph("SHA-256 of the content; the ring on page 1 draws its 64 digits as rays", LABEL, left),
+        1.0,
+        paragraph(digest, fitted(digest, CODE, left, 5), left),
     )
     issuer = content["issuer"]
     inner = right - 20
@@ -343,6 +398,10 @@ def how_to_check(content: Mapping[str, Any]) -> Block:
     ]
     seal = padded(stacked(*words), right, 10, None, GREEN)
     return beside((0, check), (column_x(7), seal))
+
+
+def _numbered(place: int, block: Block) -> Block:
+    return beside((0, paragraph(str(place), SMALL_STRONG, 10)), (10.0, stacked(block, 2.0)))
 
 
 def furnish(sheet: Sheet, content: Mapping[str, Any]) -> list[list[Item]]:

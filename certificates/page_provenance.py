@@ -2,74 +2,313 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from certificates.page_annex import annex_constants, annex_steps
-from certificates.page_flow import WIDTH, Cell, Column, Sheet
-from certificates.page_items import Item
+from certificates.page_bars import Paint, Segment, labelled_bar, share_bar
+from certificates.page_flow import BOTTOM, TOP, WIDTH, Cell, Column, Sheet, column_x, heading, span
+from certificates.page_items import (
+    BODY_STRONG,
+    NOTE,
+    SMALL,
+    SMALL_STRONG,
+    Block,
+    Item,
+    beside,
+    paragraph,
+    stacked,
+)
 from certificates.page_parts import (
     KeyFigure,
+    all_reasons,
+    formula,
     furnish,
     how_to_check,
     not_claimed,
     number,
     opening,
+    pairs,
 )
+from certificates.page_streams import streams_drawing
+
+CLASSES = {
+    "post-consumer": ("waste after use", Paint.FULL),
+    "pre-consumer": ("waste before use", Paint.HALF),
+    "primary": ("mined, never waste", Paint.DARK),
+    "internal": ("a stream of the plant's own", Paint.PALE),
+}
+
+_COUNTRY_PAINTS = (Paint.FULL, Paint.PALE, Paint.HALF)
+"""In turn, so that neighbours differ; the words beside name them in the same order."""
 
 
 def provenance_pages(content: Mapping[str, Any]) -> list[list[Item]]:
     """The pages of a provenance certificate, laid out."""
     sheet = Sheet()
     opening(sheet, content, _key_figures(content))
-    _lots(sheet, content)
-    not_claimed(sheet, content)
     sheet.gap(14)
-    sheet.add(how_to_check(content))
+    check = how_to_check(content)
+    gap = 16.0
+    way = _way(content, sheet.room - check.height - gap)
+    if way.height + gap + check.height > sheet.room:
+        way = _way(content, BOTTOM - TOP)
+    sheet.fill([way, check], gap, 30)
+    _lots(sheet, content)
+    sheet.gap(14)
+    sheet.add(_recycled(content))
+    _origin(sheet, content)
+    sheet.gap(14)
+    sheet.add(not_claimed(content))
+    _balance(sheet, content)
+    _settlements(sheet, content)
+    sheet.gap(14)
+    sheet.add(_custody(content))
     annex_steps(sheet, content)
     annex_constants(sheet, content)
+    all_reasons(sheet, content)
     return furnish(sheet, content)
 
 
 def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
-    shares = {
-        kind: sum(
-            (Decimal(lot["share_percent"]) for lot in content["lots"] if lot["consumer_class"] == kind), Decimal(0)
-        )
-        for kind in ("post-consumer", "pre-consumer", "primary", "internal")
-    }
-    row = content["balance"][0]
+    shares = _class_shares(content)
+    # The element that most of the products is: that of this batch or of a larger sister.
+    main = max(content["balance"], key=lambda row: Decimal(row["product_kg"]))
     return [
         KeyFigure(
-            "Recycled", str(shares["post-consumer"]), "% post-consumer", f"pre-consumer {shares['pre-consumer']} %"
+            "From waste after use",
+            str(shares["post-consumer"]),
+            "% post-consumer, by mass of rare earths",
+            "; ".join(f"{kind} {share} %" for kind, share in shares.items() if kind != "post-consumer"),
+            lambda width: share_bar(_class_segments(shares), width, 5),
         ),
-        KeyFigure(f"Unaccounted, {row['element']}", row["unaccounted_percent"], "% of what came in", row["verdict"]),
-        KeyFigure("Lots", str(len(content["lots"])), "lots", ""),
+        _balance_figure(main),
+        _origin_figure(content, main["element"]),
     ]
+
+
+def _class_shares(content: Mapping[str, Any]) -> dict[str, Decimal]:
+    """The batch's rare earths by consumer class of their lots, in per cent."""
+    shares = dict.fromkeys(CLASSES, Decimal("0.0"))
+    for lot in content["lots"]:
+        shares[lot["consumer_class"]] += Decimal(lot["share_percent"])
+    return shares
+
+
+def _class_segments(shares: Mapping[str, Decimal]) -> list[Segment]:
+    return [Segment(kind, shares[kind], paint) for kind, (_, paint) in CLASSES.items()]
+
+
+def _balance_figure(row: Mapping[str, str]) -> KeyFigure:
+    element = row["element"]
+    percent = row["unaccounted_percent"]
+    beneath = (
+        f"{number(row['unaccounted_kg'])} of {number(row['in_kg'])} kg, uncertainty ± {row['uncertainty_kg']} kg: "
+        f"{row['verdict']}"
+    )
+    if Decimal(row["in_kg"]) == 0:
+        return KeyFigure(f"Mass balance of {element}", "none", "came in by assay", beneath)
+    return KeyFigure(
+        f"Mass balance of {element}",
+        percent,
+        f"% of the {element} unaccounted",
+        beneath,
+        lambda width: _balance_bar(row, width),
+    )
+
+
+def _origin_figure(content: Mapping[str, Any], element: str) -> KeyFigure:
+    mined = [row for row in content["origin"] if row["element"] == element and row["stage"] == "mined"]
+    countries = sorted({lot["country_of_dispatch"] for lot in content["lots"] if lot.get("country_of_dispatch")})
+    dispatched = f"{len(content['lots'])} lots, sent from {', '.join(countries) or 'places not stated'}"
+    if not mined:
+        return KeyFigure("Lots", str(len(content["lots"])), "lots", dispatched)
+    known = Decimal(100) - Decimal(mined[0]["unknown_percent"])
+    return KeyFigure(
+        "Origin of mining",
+        str(known),
+        f"% of the {element}: country declared",
+        f"{mined[0]['unknown_percent']} % unknown. {dispatched}",
+        lambda width: share_bar(_origin_segments(mined[0]), width, 5),
+    )
+
+
+def _way(content: Mapping[str, Any], height: float) -> Block:
+    """The drawing of the way, or where to read it instead; as high as `height` if it can be stretched so far."""
+    note = "Rare-earth elements in kg, every width to one scale; hatched is what no record accounts for."
+    head = stacked(heading("From the lots to this batch", WIDTH, note), 4.0)
+    drawing = streams_drawing(content, height - head.height)
+    if drawing is None:
+        words = "The way is too long to draw on a page, or a stream does not state what it holds: see the annex."
+        return stacked(heading("From the lots to this batch", WIDTH), paragraph(words, NOTE, WIDTH))
+    return stacked(head, drawing)
 
 
 def _lots(sheet: Sheet, content: Mapping[str, Any]) -> None:
-    sheet.heading("Where it came from")
+    sheet.heading("Where it came from", "The share is of this batch's rare-earth mass. Dispatch is not origin.")
     columns = [
-        Column("Entry", 34, "right"),
-        Column("Lot", 130),
-        Column("Form", 60),
-        Column("Class", 80),
-        Column("Dispatched from", 70),
-        Column("Dry mass", 60, "right"),
-        Column("Share", WIDTH - 434, "right"),
+        Column("Entry", align="right"),
+        Column("Lot", share=1.4),
+        Column("Form", share=0.6),
+        Column("Class", share=1.0),
+        Column("Received"),
+        Column("Sent from"),
+        Column("Dry mass", align="right"),
+        Column("Share", align="right"),
+        Column("", share=0.6),
+    ]
+    rows = []
+    for lot in content["lots"]:
+        words, paint = CLASSES[lot["consumer_class"]]
+        rows.append(
+            (
+                str(lot["seq"]),
+                Cell(lot["batch_id"], style=SMALL_STRONG, note=lot["description"]),
+                lot["form"],
+                Cell(lot["consumer_class"], note=words),
+                lot["received_on"],
+                lot.get("country_of_dispatch", "not stated"),
+                f"{number(lot['dry_mass_kg'])} kg",
+                f"{lot['share_percent']} %",
+                Cell(draw=_share_cell(Decimal(lot["share_percent"]), paint)),
+            )
+        )
+    sheet.table(columns, rows)
+
+
+def _share_cell(percent: Decimal, paint: Paint) -> Callable[[float], Block]:
+    return lambda width: Block(
+        tuple(share_bar([Segment("", percent, paint)], width, 6.5, Decimal(100)).at(0, 1.6)), 9.5
+    )
+
+
+def _recycled(content: Mapping[str, Any]) -> Block:
+    parts: list[Block | float] = [
+        heading(
+            "Recycled content, element by element",
+            WIDTH,
+            "By mass of each element: " + "; ".join(f"{kind}: {words}" for kind, (words, _) in CLASSES.items()) + ".",
+        )
+    ]
+    for row in content["recycled"]:
+        shares = {kind: Decimal(row[f"{kind.replace('-', '_')}_percent"]) for kind in CLASSES}
+        words = ", ".join(f"{kind} {share} %" for kind, share in shares.items())
+        parts += [labelled_bar(row["element"], _class_segments(shares), words, WIDTH, 28, 200), 3.0]
+    return stacked(*parts)
+
+
+def _origin(sheet: Sheet, content: Mapping[str, Any]) -> None:
+    """Element by element, two beside each other."""
+    elements = list(dict.fromkeys(row["element"] for row in content["origin"]))
+    blocks = [_origin_of(element, content["origin"], span(6)) for element in elements]
+    sheet.heading(
+        "Origin, stage by stage",
+        "As the suppliers declared it; hatched is unknown. The lots' entries name the evidence.",
+        keep=blocks[0].height if blocks else 0.0,
+    )
+    for start in range(0, len(blocks), 2):
+        pair = blocks[start : start + 2]
+        sheet.add(beside(*((column_x(6 * index), block) for index, block in enumerate(pair))))
+        sheet.gap(6)
+
+
+def _origin_of(element: str, rows: Sequence[Mapping[str, Any]], width: float) -> Block:
+    parts: list[Block | float] = [paragraph(element, BODY_STRONG, width), 1.0]
+    for row in rows:
+        if row["element"] == element:
+            words = [f"{share['country']} {share['percent']} %" for share in row["shares"]]
+            if Decimal(row["unknown_percent"]) > 0:
+                words.append(f"unknown {row['unknown_percent']} %")
+            parts += [labelled_bar(row["stage"], _origin_segments(row), ", ".join(words), width, 46, 84), 2.0]
+    return stacked(*parts)
+
+
+def _origin_segments(row: Mapping[str, Any]) -> list[Segment]:
+    segments = [
+        Segment(share["country"], Decimal(share["percent"]), _COUNTRY_PAINTS[index % len(_COUNTRY_PAINTS)])
+        for index, share in enumerate(row["shares"])
+    ]
+    return [*segments, Segment("unknown", Decimal(row["unknown_percent"]), Paint.HATCHED)]
+
+
+def _balance(sheet: Sheet, content: Mapping[str, Any]) -> None:
+    sheet.heading(
+        "What came in and where it went",
+        "Over every step behind this batch, co-products included. A residue without an assay counts as holding "
+        "nothing, so what it took is unaccounted. Bar: products, residues, unaccounted.",
+    )
+    columns = [
+        Column("Element"),
+        Column("In, kg", align="right"),
+        Column("Products, kg", align="right"),
+        Column("Residues, kg", align="right"),
+        Column("Unaccounted, kg", align="right"),
+        Column("% of in", align="right"),
+        Column("± kg (k=2)", align="right"),
+        Column("", share=1.0),
+        Column("Verdict", share=1.2),
     ]
     rows = [
         (
-            str(lot["seq"]),
-            Cell(lot["batch_id"], note=lot["description"]),
-            lot["form"],
-            lot["consumer_class"],
-            lot.get("country_of_dispatch", "not stated"),
-            f"{number(lot['dry_mass_kg'])} kg",
-            f"{lot['share_percent']} %",
+            Cell(row["element"], style=SMALL_STRONG),
+            number(row["in_kg"]),
+            number(row["product_kg"]),
+            number(row["residue_kg"]),
+            number(row["unaccounted_kg"]),
+            number(row["unaccounted_percent"]),
+            row["uncertainty_kg"],
+            Cell(draw=_balance_cell(row)),
+            Cell(row["verdict"], style=SMALL if row["verdict"] == "closed" else SMALL_STRONG),
         )
-        for lot in content["lots"]
+        for row in content["balance"]
     ]
     sheet.table(columns, rows)
+
+
+def _balance_cell(row: Mapping[str, str]) -> Callable[[float], Block]:
+    return lambda width: Block(tuple(_balance_bar(row, width).at(0, 1.6)), 9.5)
+
+
+def _balance_bar(row: Mapping[str, str], width: float) -> Block:
+    """Products, residues and what is unaccounted; the full width is what came in, or what went out if that is more."""
+    segments = [
+        Segment("products", Decimal(row["product_kg"]), Paint.FULL),
+        Segment("residues", Decimal(row["residue_kg"]), Paint.PALE),
+        Segment("unaccounted", max(Decimal(row["unaccounted_kg"]), Decimal(0)), Paint.HATCHED),
+    ]
+    return share_bar(segments, width, 6.5)
+
+
+def _settlements(sheet: Sheet, content: Mapping[str, Any]) -> None:
+    if not content["settlements"]:
+        return
+    sheet.heading("Assays that were settled", "Weight per cent, as each party reported it.")
+    columns = [
+        Column("Batch", share=2.0),
+        Column("Species", share=1.0),
+        Column("Supplier, %", share=1.0, align="right"),
+        Column("Plant, %", share=1.0, align="right"),
+        Column("Umpire, %", share=1.0, align="right"),
+        Column("Settled, %", share=1.0, align="right"),
+    ]
+    rows = [
+        (
+            row["batch_id"],
+            formula(row["species"]),
+            row["supplier"],
+            row["plant"],
+            row.get("umpire", "none called"),
+            Cell(row["settled"], style=SMALL_STRONG),
+        )
+        for row in content["settlements"]
+    ]
+    sheet.table(columns, rows)
+
+
+def _custody(content: Mapping[str, Any]) -> Block:
+    custody = content["custody"]
+    return stacked(
+        heading("Chain of custody", WIDTH),
+        pairs([("Model", custody["model"]), ("In words", custody["words"])], WIDTH, 74),
+    )

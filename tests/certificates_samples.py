@@ -11,13 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 MASSES = {
-    "values": [
-        {"element": "Dy", "mass": "162.500"},
-        {"element": "Nd", "mass": "144.242"},
-        {"element": "O", "mass": "15.999"},
-        {"element": "Pr", "mass": "140.90766"},
-        {"element": "Tb", "mass": "158.92535"},
-    ],
+    "values": {"dy": "162.500", "nd": "144.242", "o": "15.999", "pr": "140.90766", "tb": "158.92535"},
     "source": "periodictable 2.1.0, standard atomic weights of IUPAC 2021",
 }
 
@@ -157,10 +151,10 @@ def co2_sample() -> dict[str, Any]:
         "certificate_id": "CO2-BEL1-OX-NdPr-0001",
         "state": "provisional",
         "provisional_because": [
-            "The factor placeholder/hydrochloric-acid-32 is a placeholder: enter the supplier's figure.",
-            "The factor placeholder/oxalic-acid-dihydrate is a placeholder: enter the supplier's figure.",
-            "The factor placeholder/sodium-hydroxide-50 is a placeholder: enter the supplier's figure.",
-            "The factor placeholder/extractant-diluent is a placeholder: enter the supplier's figure.",
+            "placeholder/extractant-diluent is a placeholder factor, not the supplier's",
+            "placeholder/hydrochloric-acid-32 is a placeholder factor, not the supplier's",
+            "placeholder/oxalic-acid-dihydrate is a placeholder factor, not the supplier's",
+            "placeholder/sodium-hydroxide-50 is a placeholder factor, not the supplier's",
         ],
         "batch": {
             "batch_id": "BEL1-OX-NdPr",
@@ -214,43 +208,45 @@ def co2_sample() -> dict[str, Any]:
             _placeholder("extractant-diluent", "3.5", "2.0"),
         ],
         "method": {
-            "standard": "ISO 14067:2018 and GHG Protocol Product Standard; partial footprint of a product.",
-            "boundary": "partial, cradle to gate",
-            "boundary_stages": [
-                "Collection and road freight of the lots",
-                "Leach, separate, precipitate and calcine",
-                "Blend",
-            ],
+            "standard": "Calculated after ISO 14067:2018 and the GHG Protocol Product Standard; conformity has not "
+            "been verified by a third party.",
+            "boundary": "Partial footprint, cradle to gate: from the scrap as delivered to the product at the plant's "
+            "gate. Use, end of life and transport to the buyer are not included.",
+            "boundary_stages": ["receipt", "leach, separate, precipitate and calcine", "blend"],
             "period": {"from": "2023-06-05", "to": "2023-06-27"},
             "gwp_set": "AR5",
             "gwp_horizon": "100 years",
-            "electricity": "Location-based: the United Kingdom's grid, with transmission losses and upstream "
-            "burdens; no contractual instruments used.",
-            "recycling": "Cut-off: scrap and end-of-life magnets arrive free of burden; the burdens of recycling "
-            "them are counted here.",
-            "allocation_why": "Oxide masses, because co-products leave the same steps and the prices differ by less "
-            "than five times.",
-            "cut_offs": "Packaging, capital goods and the plant's overheads are left out; CO2 from oxalate in the "
-            "calciner is not logged for this batch.",
-            "biogenic": "None known.",
-            "land_use": "None known.",
-            "aircraft": "None.",
+            "electricity": "Location-based, contractual instruments are not counted. Factors: uk-2023/electricity-"
+            "generation, uk-2023/electricity-generation-wtt, uk-2023/electricity-td, uk-2023/electricity-td-wtt.",
+            "recycling": "Cut-off: scrap arrives without burden, and the product takes no credit for being recycled.",
+            "allocation_why": "By mass of product: a physical relation that no price moves. The products leave common "
+            "steps that could not be metered apart. Results by price and by element stand beside it.",
+            "cut_offs": "Not counted: capital goods, packaging, staff, laboratory, and any flow that is not in the "
+            "log. Their share was not estimated.",
+            "biogenic": "Biogenic emissions and removals: not assessed separately.",
+            "land_use": "Land-use change: not assessed.",
+            "aircraft": "No transport by aircraft in the activity data.",
             "primary_data_percent": "100.0",
-            "data_quality": "Amounts are metered at the site; factors are national averages or placeholders.",
-            "uncertainty": "Of factors only, where they state it; amounts are taken as exact.",
+            "data_quality": "Activity data measured in the plant or stated by a supplier lies behind 100.0 % of the "
+            "result; direct emissions and estimates behind the rest. All emission factors are secondary data. No "
+            "quality rating was given.",
+            "uncertainty": "Lognormal emission factors, stated figure as median, one factor one random number, "
+            "quantiles by moments. Factors that state an uncertainty carry 73.6 % of the result; the rest, and "
+            "amounts, count as certain.",
             "limits": [
-                "A footprint of one batch; it does not compare with another producer's unless unit, boundary, "
-                "allocation and warming potentials are the same.",
-                "Intervals that overlap must not be ranked.",
+                "One indicator, climate change; it says nothing of other effects on the environment.",
+                "Not to be compared with a figure of another product, stage, boundary, GWP set or allocation.",
+                "No activity data logged for: BEL1-S2 (blend).",
             ],
-            "verification": "Not verified by a third party after ISO 14064-3; signed by the plant and open to "
-            "recalculation.",
+            "verification": "none: signed by the plant, not verified by a third party",
         },
         "not_claimed": [
-            "No reduction against any other product is claimed: no like-for-like baseline is named.",
-            "No offset or credit is subtracted.",
-            "Not verified by an accredited body; the plant signed it.",
-            "Use, end of life and transport to the buyer are not counted.",
+            "That the footprint is lower than that of any other product: nothing is compared.",
+            "That a third party has verified it: it is signed by the plant alone.",
+            "Conformity with ISO 14067 or any other standard: the calculation follows it, nobody has certified that.",
+            "Any offset, credit or contractual instrument: none is counted.",
+            "Anything about use, end of life, or transport to the buyer.",
+            "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
         ],
         "constants": {"atomic_masses": MASSES["values"], "source": MASSES["source"]},
     }
@@ -339,14 +335,16 @@ def provenance_sample() -> dict[str, Any]:
         ],
         "custody": {
             "model": "none claimed",
-            "words": "Lots were blended in known proportions (controlled blending in the words of ISO 22095); no "
-            "model is claimed and no credit is transferred.",
+            "words": "No chain-of-custody model is claimed. The lots named were mixed physically where the steps show "
+            "it; shares follow the mass of each element through every step, as assayed.",
         },
         "not_claimed": [
-            "No statement of conformity with DFARS 225.7018, the Critical Raw Materials Act or any other rule is made.",
-            "Country of dispatch is not country of origin.",
-            "Origin rests on the declarations named in the lots' entries; where there is none it is unknown.",
-            "No chain-of-custody model is claimed.",
+            "Compliance with any law or sourcing rule: origins are stated per stage, the judgement is the reader's.",
+            "That the suppliers' declarations of origin are true: they are theirs, with the evidence that they named.",
+            "A chain-of-custody model of ISO 22095: none was certified.",
+            "Anything about carbon, labour or other effects: see the CO2 certificate for the footprint.",
+            "That a third party has verified it: it is signed by the plant alone.",
+            "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
         ],
         "constants": {"atomic_masses": MASSES["values"], "source": MASSES["source"]},
     }  # fmt: skip
@@ -413,51 +411,57 @@ def _balance(
 
 
 def _steps() -> list[dict[str, Any]]:
+    def stream(
+        batch_id: str, rare_earths_kg: str, amount: str | None = None, unit: str | None = None
+    ) -> dict[str, str]:
+        measured = {} if amount is None or unit is None else {"amount": amount, "unit": unit}
+        return {"batch_id": batch_id, **measured, "rare_earths_kg": rare_earths_kg}
+
+    def output(batch_id: str, product: str, *rest: str) -> dict[str, str]:
+        return stream(batch_id, *rest) | {"product": product}
+
+    def residue(description: str, mass_kg: str, rare_earths_kg: str = "0.0000") -> dict[str, str]:
+        return {"description": description, "mass_kg": mass_kg, "rare_earths_kg": rare_earths_kg}
+
     def step(
         seq: int,
         step_id: str,
         kind: str,
         process: str,
         on: str,
-        inputs: list[Any],
-        outputs: list[Any],
-        residues: list[Any],
+        inputs: list[dict[str, str]],
+        outputs: list[dict[str, str]],
+        residues: list[dict[str, str]],
     ) -> dict[str, Any]:
-        return {
-            "seq": seq,
-            "step_id": step_id,
-            "kind": kind,
-            "process": process,
-            "on": on,
-            "inputs": [_stream(*item) for item in inputs],
-            "outputs": [_stream(item[0], *item[2:]) | {"product": item[1]} for item in outputs],
-            "residues": [{"description": description, "mass_kg": mass} for description, mass in residues],
-        }
+        named = {"seq": seq, "step_id": step_id, "kind": kind, "process": process, "on": on}
+        return named | {"inputs": inputs, "outputs": outputs, "residues": residues}
 
+    # Rare earths of the lots: 622.3274 kg x 27.3 %, 409.18 kg x 33.8 % (Dy settled at 4.1), 360 kg x 29.0 %.
     return [
-        step(16, "S1", "step", "demagnetise and de-coat", "2023-09-12", [("IN-101", "622.3274", "kg")],
-             [("B-201", "de-coated hard-disk magnets", "611.90", "kg")], [("nickel coating and glue", "8.60")]),
-        step(17, "S2", "step", "demagnetise and de-coat", "2023-09-13", [("IN-102", "409.18", "kg")],
-             [("B-202", "de-coated rotor magnets", "401.20", "kg")], [("epoxy coating", "6.90")]),
-        step(18, "S3", "step", "dry and roast swarf", "2023-09-13", [("IN-103", "360.0000", "kg")],
-             [("B-203", "roasted swarf", "352.40", "kg")], [("oil vapour, water and carbon burnt off", "147.60")]),
+        step(16, "S1", "step", "demagnetise and de-coat", "2023-09-12", [stream("IN-101", "169.8954")],
+             [output("B-201", "de-coated hard-disk magnets", "169.8954", "611.90", "kg")],
+             [residue("nickel coating and glue", "8.60")]),
+        step(17, "S2", "step", "demagnetise and de-coat", "2023-09-13", [stream("IN-102", "138.3028")],
+             [output("B-202", "de-coated rotor magnets", "138.3028", "401.20", "kg")],
+             [residue("epoxy coating", "6.90")]),
+        step(18, "S3", "step", "dry and roast swarf", "2023-09-13", [stream("IN-103", "104.4000")],
+             [output("B-203", "roasted swarf", "104.4000", "352.40", "kg")],
+             [residue("oil vapour, water and carbon burnt off", "147.60")]),
         step(19, "S4", "blend", "blend and mill", "2023-09-14",
-             [("B-201", "611.90", "kg"), ("B-202", "401.20", "kg"), ("B-203", "352.40", "kg")],
-             [("F-301", "milled feed", "1361.80", "kg")], []),
-        step(20, "S5", "step", "selective leach", "2023-09-18", [("F-301", "1361.80", "kg"), ("R-1", "760", "kg")],
-             [("L-401", "leach liquor", "9800", "L")], [("iron oxide filter cake (waste)", "1145.0")]),
-        step(21, "S6", "step", "separation", "2023-09-25", [("L-401", "9800", "L")],
-             [("Q-NdPr", "NdPr strip liquor"), ("Q-Dy", "Dy strip liquor"), ("Q-Tb", "Tb strip liquor"),
-              ("R-2", "regenerated acid, kept for the next leach", "760", "kg")], []),
-        step(22, "S7", "step", "oxalate precipitation and calcination, NdPr line", "2023-09-29", [("Q-NdPr",)],
-             [("OX-NdPr-501", "NdPr oxide", "426.20", "kg")], []),
-        step(28, "S10", "split", "split", "2023-10-04", [("OX-NdPr-501",)],
-             [("OX-NdPr-501-A", "NdPr oxide", "250.00", "kg"), ("OX-NdPr-501-B", "NdPr oxide", "176.20", "kg")], []),
+             [stream("B-201", "169.8954", "611.90", "kg"), stream("B-202", "138.3028", "401.20", "kg"),
+              stream("B-203", "104.4000", "352.40", "kg")],
+             [output("F-301", "milled feed", "412.5982", "1361.80", "kg")], []),
+        step(20, "S5", "step", "selective leach", "2023-09-18",
+             [stream("F-301", "412.5982", "1361.80", "kg"), stream("R-1", "0.0000", "760", "kg")],
+             [output("L-401", "leach liquor", "404.3542", "9800", "L")],
+             [residue("iron oxide filter cake (waste)", "1145.0", "8.2440")]),
+        step(21, "S6", "step", "separation", "2023-09-25", [stream("L-401", "404.3542", "9800", "L")],
+             [output("Q-NdPr", "NdPr strip liquor", "371.4872"), output("Q-Dy", "Dy strip liquor", "30.5114"),
+              output("Q-Tb", "Tb strip liquor", "2.3556"),
+              output("R-2", "regenerated acid, kept for the next leach", "0.0000", "760", "kg")], []),
+        step(22, "S7", "step", "oxalate precipitation and calcination, NdPr line", "2023-09-29",
+             [stream("Q-NdPr", "371.4872")], [output("OX-NdPr-501", "NdPr oxide", "362.1300", "426.20", "kg")], []),
+        step(28, "S10", "split", "split", "2023-10-04", [stream("OX-NdPr-501", "362.1300")],
+             [output("OX-NdPr-501-A", "NdPr oxide", "212.4179", "250.00", "kg"),
+              output("OX-NdPr-501-B", "NdPr oxide", "149.7121", "176.20", "kg")], []),
     ]  # fmt: skip
-
-
-def _stream(batch_id: str, amount: str | None = None, unit: str | None = None) -> dict[str, str]:
-    stream = {"batch_id": batch_id}
-    if amount and unit:
-        stream |= {"amount": amount, "unit": unit}
-    return stream
