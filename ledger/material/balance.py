@@ -1,29 +1,49 @@
-"""What batches hold of each element, and the balance of elements over steps.
+"""The balance of elements over steps: in = products + residues + unaccounted, with its uncertainty and a verdict.
 
-A batch that was assayed holds its dry mass times the settled assay. Another holds what its inputs brought, less what
-the assays of residues and of sibling outputs account for: that is carried, not measured, and no balance over it is
-closed.
-
-Uncertainty is expanded (k=2) and comes from assays and scales. Each is one independent source, followed by name through
-every step, so that halves of a batch add up to the uncertainty of the whole and not to less.
-See docs/concepts/material.md.
+Content that no assay shows (`ledger.material.contents`) is never called closed. Where more comes out than went in,
+beyond uncertainty, the entry that says so is refused. See docs/concepts/material.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
 from ledger.errors import MassBalanceError, Problem
-from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses, element_fractions
-from ledger.material.composition import settled_components
-from ledger.material.entries import Component, Output, Transformation
-from ledger.material.genealogy import ancestor_transformations, makers_upward
+from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses
+from ledger.material.contents import (
+    Amount,
+    Amounts,
+    Content,
+    Contents,
+    add_content,
+    contents,
+    contents_of,
+    holds_nothing,
+    is_assayed,
+    residues_of,
+    root_of_squares,
+)
+from ledger.material.genealogy import ancestor_transformations
 from ledger.material.plant import Plant
 from ledger.quantity import format_decimal, round_decimal
+
+__all__ = [
+    "BalanceRow",
+    "Content",
+    "Contents",
+    "balance_from",
+    "balance_of",
+    "check_balance",
+    "check_transformation_balance",
+    "contents",
+    "contents_of",
+    "lineage_balance",
+    "step_balance",
+]
 
 ROUNDING_KG = Decimal("1e-9")
 """A difference below this is rounding at the 28th digit, not mass."""
@@ -38,27 +58,12 @@ Verdict = Literal[
 
 
 @dataclass(frozen=True)
-class Content:
-    """How much of an element a batch holds.
-
-    mass_kg; uncertainty_kg: expanded (k=2), from all sources that state theirs.
-    parts: signed uncertainty in kg by source. measured: by an assay of this batch, or of batches that it was only split
-    from, packed from or blended of; else carried through a process step.
-    """
-
-    mass_kg: Decimal
-    uncertainty_kg: Decimal
-    parts: Mapping[str, Decimal] = field(default_factory=dict, repr=False)
-    measured: bool = True
-
-
-@dataclass(frozen=True)
 class BalanceRow:
     """The balance of one element: in_kg = product_kg + residue_kg + unaccounted_kg.
 
     uncertainty_kg: expanded (k=2), of unaccounted_kg.
-    verdict: "closed": what is unaccounted is within uncertainty. "not measured": the products' content, or all of the
-    inputs', was not measured, so that nothing was checked. Else by how much the two sides differ.
+    verdict: "closed": what is unaccounted is within uncertainty. "not measured": an input's or product's content was
+    not measured, so that nothing was checked. Else by how much the two sides differ.
     """
 
     element: str
@@ -73,27 +78,6 @@ class BalanceRow:
     def unaccounted_percent(self) -> Decimal | None:
         """What is unaccounted in per cent of what came in; None if nothing did."""
         return None if self.in_kg == 0 else 100 * self.unaccounted_kg / self.in_kg
-
-
-Contents = dict[str, dict[str, Content]]
-"""Content by batch id and element."""
-
-
-def contents(plant: Plant, masses: AtomicMasses) -> Contents:
-    """What every batch holds of each element that its or its inputs' assays name.
-
-    Raises: InputError if an assay's compound has an element without an atomic mass.
-    """
-    return _contents(plant, masses, plant.receipts, plant.transformations)
-
-
-def contents_of(plant: Plant, masses: AtomicMasses, batch_ids: Iterable[str]) -> Contents:
-    """As `contents`, of `batch_ids` and all their ancestors."""
-    wanted = set(batch_ids)
-    transformation_ids = makers_upward(plant, wanted)
-    for transformation_id in transformation_ids:
-        wanted.update(draw.batch_id for draw in plant.transformations[transformation_id][1].inputs)
-    return _contents(plant, masses, [batch_id for batch_id in plant.receipts if batch_id in wanted], transformation_ids)
 
 
 def balance_of(plant: Plant, transformation_ids: Collection[str], masses: AtomicMasses) -> list[BalanceRow]:
@@ -118,6 +102,39 @@ def step_balance(plant: Plant, transformation_id: str, masses: AtomicMasses) -> 
 def lineage_balance(plant: Plant, batch_id: str, masses: AtomicMasses) -> list[BalanceRow]:
     """The balance over everything that led to a batch, co-products included; empty for a lot."""
     return balance_of(plant, ancestor_transformations(plant, batch_id), masses)
+
+
+def check_transformation_balance(
+    plant: Plant, transformation_id: str, known: Contents, masses: AtomicMasses, field: str = ""
+) -> None:
+    """Refuse a transformation that gives out more of an element than its inputs hold, beyond uncertainty.
+
+    known: contents of its batches and all their ancestors. An element that none of its inputs is known to hold, while
+    one of them was not assayed, may have come along unseen, such as a trace of iron in a liquor: it is held against
+    what went into all steps since the last assays.
+    Raises: MassBalanceError with JSON pointer `field`.
+    """
+    rows = balance_from(plant, [transformation_id], known, masses)
+    check_balance(rows, transformation_id, field)
+    traces = {row.element for row in rows if row.in_kg == 0 and row.product_kg + row.residue_kg > ROUNDING_KG}
+    if traces:
+        steps = _back_to_assays(plant, transformation_id)
+        wider = balance_from(plant, steps, known, masses)
+        where = transformation_id if len(steps) == 1 else f"{transformation_id} and the steps that fed it"
+        check_balance((row for row in wider if row.element in traces), where, field)
+
+
+def _back_to_assays(plant: Plant, transformation_id: str) -> list[str]:
+    """The transformation and those upstream of it, up to batches that were assayed and lots."""
+    found = {transformation_id: None}
+    waiting = [transformation_id]
+    while waiting:
+        for draw in plant.transformations[waiting.pop()][1].inputs:
+            maker = plant.maker(draw.batch_id)
+            if maker is not None and maker.id not in found and not is_assayed(plant, draw.batch_id):
+                found[maker.id] = None
+                waiting.append(maker.id)
+    return list(found)
 
 
 def check_balance(rows: Iterable[BalanceRow], where: str, field: str = "") -> None:
@@ -147,178 +164,6 @@ def _grams(kg: Decimal) -> str:
     return format_decimal(round_decimal(kg, 3))
 
 
-# What a batch holds
-
-
-@dataclass
-class _Amount:
-    """A sum of masses of one element while it is being made; fields as in Content."""
-
-    mass_kg: Decimal = Decimal(0)
-    parts: dict[str, Decimal] = field(default_factory=dict)
-    measured: bool = True
-
-    def add(self, mass_kg: Decimal, parts: Mapping[str, Decimal], scale: Fraction, measured: bool) -> None:
-        """Add `scale` times the mass."""
-        self.mass_kg += _scaled(mass_kg, scale)
-        for source, part in parts.items():
-            self.parts[source] = self.parts.get(source, Decimal(0)) + _scaled(part, scale)
-        self.measured = self.measured and (measured or mass_kg == 0)
-
-    def content(self) -> Content:
-        return Content(self.mass_kg, _root_of_squares(self.parts), self.parts, self.measured)
-
-
-_Amounts = dict[str, _Amount]
-
-
-def _scaled(mass_kg: Decimal, scale: Fraction) -> Decimal:
-    return mass_kg if scale == 1 else mass_kg * scale.numerator / scale.denominator
-
-
-def _root_of_squares(parts: Mapping[str, Decimal]) -> Decimal:
-    return sum((part * part for part in parts.values()), Decimal(0)).sqrt()
-
-
-def _add_content(amounts: _Amounts, element: str, content: Content, scale: Fraction) -> None:
-    amounts.setdefault(element, _Amount()).add(content.mass_kg, content.parts, scale, content.measured)
-
-
-def _contents(plant: Plant, masses: AtomicMasses, lots: Iterable[str], transformation_ids: Iterable[str]) -> Contents:
-    """Contents of the lots and of all outputs of the transformations, which come after those that they draw from."""
-    known: Contents = {lot: _assayed(plant, masses, lot) or {} for lot in lots}
-    for transformation_id in transformation_ids:
-        transformation = plant.transformations[transformation_id][1]
-        assayed = {output.batch_id: _assayed(plant, masses, output.batch_id) for output in transformation.outputs}
-        known.update({batch_id: content for batch_id, content in assayed.items() if content is not None})
-        carriers = [output for output in transformation.outputs if assayed[output.batch_id] is None]
-        known.update({output.batch_id: {} for output in carriers})
-        if carriers:
-            _carry(plant, transformation, carriers, known, masses)
-    return known
-
-
-def _assayed(plant: Plant, masses: AtomicMasses, batch_id: str) -> dict[str, Content] | None:
-    """Content by the settled assay; None if there is none, or no mass that its per cents could apply to."""
-    mass_kg = plant.batches[batch_id].mass_kg
-    components = settled_components(plant, batch_id)
-    if mass_kg is None or components is None:
-        return None
-    receipt = plant.receipts.get(batch_id)
-    scale_kg = Decimal(0) if receipt is None else receipt[1].dry_mass_uncertainty_kg()
-    amounts = _amounts_of(components, mass_kg, scale_kg, batch_id, masses)
-    return {element: amount.content() for element, amount in amounts.items()}
-
-
-def _amounts_of(
-    components: Iterable[Component], mass_kg: Decimal, scale_kg: Decimal, source: str, masses: AtomicMasses
-) -> _Amounts:
-    """What `mass_kg` of a material with these components holds.
-
-    scale_kg: expanded uncertainty of mass_kg. source: what was sampled, the name of the sources of uncertainty.
-    """
-    amounts: _Amounts = {}
-    for component in components:
-        for element, fraction in element_fractions(component.species, masses).items():
-            share = component.wt_percent / 100 * fraction
-            held = mass_kg * share
-            parts = {}
-            if component.uncertainty_percent:
-                parts[f"{source} {component.species}"] = held * component.uncertainty_percent / 100
-            if scale_kg:
-                parts[f"{source} mass"] = scale_kg * share
-            amounts.setdefault(element, _Amount()).add(held, parts, Fraction(1), True)
-    return amounts
-
-
-def _inputs(plant: Plant, transformation: Transformation, known: Contents) -> _Amounts:
-    amounts: _Amounts = {}
-    for draw in transformation.inputs:
-        share = plant.batches[draw.batch_id].drawn_share(draw)
-        for element, content in known[draw.batch_id].items():
-            _add_content(amounts, element, content, share)
-    return amounts
-
-
-def _residues(transformation: Transformation, masses: AtomicMasses) -> _Amounts:
-    amounts: _Amounts = {}
-    for place, residue in enumerate(transformation.residues):
-        source = f"{transformation.id} residue {place}"
-        for element, amount in _amounts_of(residue.components, residue.mass_kg, Decimal(0), source, masses).items():
-            amounts.setdefault(element, _Amount()).add(amount.mass_kg, amount.parts, Fraction(1), True)
-    return amounts
-
-
-def _carry(
-    plant: Plant,
-    transformation: Transformation,
-    carriers: list[Output],
-    known: Contents,
-    masses: AtomicMasses,
-) -> None:
-    """Give the outputs without an assay what went in less what assays of residues and other outputs account for.
-
-    An output that states what it carries gets those elements only; where one does, the others get none. A stream that
-    returns to the plant is taken to hold nothing that no assay of it shows. Less than nothing left is nothing: the
-    balance then shows more out than in.
-    """
-    residues = _residues(transformation, masses)
-    for element, amount in _inputs(plant, transformation, known).items():
-        if residue := residues.get(element):
-            amount.add(residue.mass_kg, residue.parts, Fraction(-1), True)
-        for output in transformation.outputs:
-            if output not in carriers and (content := known[output.batch_id].get(element)):
-                amount.add(content.mass_kg, content.parts, Fraction(-1), True)
-        mass_kg = max(amount.mass_kg, Decimal(0))
-        measured = amount.measured and transformation.conserves_mass
-        for batch_id, share in _carried_shares(plant, transformation, carriers, element).items():
-            part = _Amount(measured=measured)
-            part.add(mass_kg, amount.parts, share, measured)
-            known[batch_id][element] = part.content()
-
-
-def _carried_shares(
-    plant: Plant, transformation: Transformation, carriers: list[Output], element: str
-) -> dict[str, Fraction]:
-    """How the element divides among the outputs without an assay: one measure of size for all, or it is not known.
-
-    A split or packing makes nothing purer: its outputs hold what their size holds of the input, and what was lost
-    between the scales is lost to them. Any other transformation carries everything on.
-    """
-    if transformation.kind in ("split", "pack") and (drawn := _drawn_size(plant, transformation)):
-        sizes_drawn = {output.batch_id: output.mass_kg or output.volume_l for output in carriers}
-        assayed = sum(
-            (output.mass_kg or output.volume_l or 0 for output in transformation.outputs if output not in carriers),
-            Decimal(0),
-        )
-        return {
-            batch_id: Fraction(size) / Fraction(drawn - assayed)
-            for batch_id, size in sizes_drawn.items()
-            if size is not None and drawn > assayed
-        }
-    if any(output.carries for output in transformation.outputs):
-        takers = [output for output in carriers if element in output.carries]
-    else:
-        takers = [output for output in carriers if output.role == "product"]
-    if len(takers) == 1:
-        return {takers[0].batch_id: Fraction(1)}
-    for sizes in ([output.mass_kg for output in takers], [output.volume_l for output in takers]):
-        measured = [Fraction(size) for size in sizes if size is not None]
-        if measured and len(measured) == len(takers):
-            total = sum(measured, Fraction(0))
-            return {output.batch_id: size / total for output, size in zip(takers, measured, strict=True)}
-    return {}
-
-
-def _drawn_size(plant: Plant, transformation: Transformation) -> Decimal | None:
-    """What a transformation of one input draws, in kg or litres; None if the input is not measured."""
-    (draw,) = transformation.inputs
-    return draw.mass_kg or draw.volume_l or plant.batches[draw.batch_id].size
-
-
-# The balance
-
-
 def balance_from(
     plant: Plant, transformation_ids: Collection[str], known: Contents, masses: AtomicMasses
 ) -> list[BalanceRow]:
@@ -326,38 +171,61 @@ def balance_from(
     transformations = [plant.transformations[transformation_id][1] for transformation_id in transformation_ids]
     made = [output.batch_id for transformation in transformations for output in transformation.outputs]
     left = dict.fromkeys(made, Fraction(1))
-    ins: _Amounts = {}
-    products: _Amounts = {}
-    residues: _Amounts = {}
-    inputs_known = False
+    ins: Amounts = {}
+    products: Amounts = {}
+    residues: Amounts = {}
+    drawn: set[str] = set()
     for transformation in transformations:
         for draw in transformation.inputs:
             share = plant.batches[draw.batch_id].drawn_share(draw)
             if draw.batch_id in left:
                 left[draw.batch_id] -= share
                 continue
-            inputs_known = inputs_known or bool(known[draw.batch_id])
+            drawn.add(draw.batch_id)
             for element, content in known[draw.batch_id].items():
-                _add_content(ins, element, content, share)
-        for element, amount in _residues(transformation, masses).items():
-            residues.setdefault(element, _Amount()).add(amount.mass_kg, amount.parts, Fraction(1), True)
+                add_content(ins, element, content, share)
+        for element, amount in residues_of(transformation, masses).items():
+            residues.setdefault(element, Amount()).add(amount.mass_kg, amount.parts, Fraction(1), True)
     for batch_id, share in left.items():
         for element, content in known[batch_id].items():
-            _add_content(products, element, content, share)
-    elements = sorted({*ins, *products, *residues} - EXCHANGED_WITH_SURROUNDINGS)
-    none = _Amount()
+            add_content(products, element, content, share)
     return [
-        _row(element, ins.get(element, none), products.get(element, none), residues.get(element, none), inputs_known)
-        for element in elements
+        _row(
+            element,
+            ins.get(element, Amount()),
+            products.get(element, Amount()),
+            residues.get(element, Amount()),
+            _inputs_measured(plant, drawn, known, element),
+        )
+        for element in sorted({*ins, *products, *residues} - EXCHANGED_WITH_SURROUNDINGS)
     ]
 
 
-def _row(element: str, came_in: _Amount, product: _Amount, residue: _Amount, inputs_known: bool) -> BalanceRow:
-    unaccounted = _Amount()
+_Inputs = Literal["known", "partly known", "unknown"]
+
+
+def _inputs_measured(plant: Plant, drawn: Collection[str], known: Contents, element: str) -> _Inputs:
+    """How far it is known what the inputs hold of the element.
+
+    An input without any assay behind it is not known, unless it is taken to hold nothing, as acid is. An element that
+    no input is known to hold is not known if one of them was not assayed itself.
+    """
+    unknown = [batch_id for batch_id in drawn if not known[batch_id] and not holds_nothing(plant, batch_id)]
+    if len(unknown) == len(drawn):
+        return "unknown"
+    if all(element not in known[batch_id] for batch_id in drawn) and any(
+        not is_assayed(plant, batch_id) and not holds_nothing(plant, batch_id) for batch_id in drawn
+    ):
+        return "unknown"
+    return "partly known" if unknown else "known"
+
+
+def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs: _Inputs) -> BalanceRow:
+    unaccounted = Amount()
     unaccounted.add(came_in.mass_kg, came_in.parts, Fraction(1), True)
     unaccounted.add(product.mass_kg, product.parts, Fraction(-1), True)
     unaccounted.add(residue.mass_kg, residue.parts, Fraction(-1), True)
-    uncertainty_kg = _root_of_squares(unaccounted.parts)
+    uncertainty_kg = root_of_squares(unaccounted.parts)
     return BalanceRow(
         element,
         came_in.mass_kg,
@@ -365,16 +233,16 @@ def _row(element: str, came_in: _Amount, product: _Amount, residue: _Amount, inp
         residue.mass_kg,
         unaccounted.mass_kg,
         uncertainty_kg,
-        _verdict(unaccounted.mass_kg, uncertainty_kg, inputs_known, product.measured),
+        _verdict(unaccounted.mass_kg, uncertainty_kg, inputs, product.measured),
     )
 
 
-def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs_known: bool, measured: bool) -> Verdict:
-    if not inputs_known:
+def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool) -> Verdict:
+    if inputs == "unknown":
         return "not measured"
     beyond = abs(unaccounted_kg) > uncertainty_kg + ROUNDING_KG
     if beyond:
         return "unaccounted beyond uncertainty" if unaccounted_kg > 0 else "more out than in, beyond uncertainty"
-    if not measured:
+    if inputs == "partly known" or not measured:
         return "not measured"
     return "closed" if unaccounted_kg >= -ROUNDING_KG else "more out than in, within uncertainty"

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ledger.errors import LedgerError, Problem, RuleError, problem
-from ledger.material.balance import balance_from, check_balance, contents, contents_of
+from ledger.material.balance import check_transformation_balance, contents, contents_of
 from ledger.material.chemistry import AtomicMasses
 from ledger.material.corrections import corrected_body
 from ledger.material.entries import (
@@ -127,8 +127,7 @@ def _fold_corrected(
     plant = replace(tables.plant(), corrections=tuple(corrections))
     known = contents(plant, masses)
     for transformation_id, (seq, _) in plant.transformations.items():
-        rows = balance_from(plant, [transformation_id], known, masses)
-        check_balance(rows, transformation_id, f"/entries/{seq}")
+        check_transformation_balance(plant, transformation_id, known, masses, f"/entries/{seq}")
     return plant
 
 
@@ -166,7 +165,7 @@ def _check_mass_balance(plant: Plant, body: Body, masses: AtomicMasses) -> None:
     known = contents_of(plant, masses, (batch_id for flow in flows for batch_id in flow.batch_ids()))
     field = "/components" if isinstance(body, Assay) else "/settled_wt_percent" if isinstance(body, Settlement) else ""
     for transformation_id in affected:
-        check_balance(balance_from(plant, [transformation_id], known, masses), transformation_id, field)
+        check_transformation_balance(plant, transformation_id, known, masses, field)
 
 
 @dataclass

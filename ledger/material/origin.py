@@ -6,83 +6,135 @@ physical shares, carried through the genealogy; each vector adds up to 1 exactly
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from ledger.material.balance import contents_of
-from ledger.material.batch import Plant
-from ledger.material.chemistry import AtomicMasses
-from ledger.material.entries import STAGES, Origin
+from ledger.errors import RuleError, problem
+from ledger.material.chemistry import RARE_EARTHS, AtomicMasses
+from ledger.material.contents import Contents, contents_of, holds_nothing
+from ledger.material.entries import STAGES, ConsumerClass, Draw, Receipt, Stage
 from ledger.material.genealogy import ancestor_transformations, lots_of
+from ledger.material.plant import Plant
 
 UNKNOWN = "unknown"
 
 Shares = dict[str, Fraction]
-"""Shares of 1 by name."""
+"""Shares of 1 by name; they add up to 1 exactly."""
 
 
 def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, Shares]:
-    """For each element in the batch, the share of its mass that came from each lot; shares of an element add up to 1.
+    """For each element in the batch, the share of its mass that came from each lot.
 
-    An element that no input was known to hold has no vector.
+    Within a step everything mixes: each output has the origin of what went in. An element other than a rare earth that no
+    input was known to hold, such as the oxygen of an oxide, has no vector.
+    Raises: RuleError naming the lots whose assays are missing, where shares would be a guess; UnknownIdError.
     """
+    lots = lots_of(plant, batch_id)
     held = contents_of(plant, masses, [batch_id])
+    if len(lots) > 1:
+        _check_assayed(held, [lot for lot in lots if not holds_nothing(plant, lot)])
     vectors: dict[str, dict[str, Shares]] = {
-        lot: {element: {lot: Fraction(1)} for element in held.get(lot, {})} for lot in lots_of(plant, batch_id)
+        lot: {element: {lot: Fraction(1)} for element in held[lot]} for lot in lots
     }
-    for name in ancestor_transformations(plant, batch_id):
-        made = plant.transformations[name][1]
-        mixed: dict[str, Shares] = {}
-        for draw in made.inputs:
-            drawn = plant.batches[draw.batch_id].drawn_share(draw)
-            for element, shares in vectors[draw.batch_id].items():
-                weight = Fraction(held[draw.batch_id][element].mass_kg) * drawn
-                into = mixed.setdefault(element, {})
-                for lot, share in shares.items():
-                    into[lot] = into.get(lot, Fraction(0)) + share * weight
-        normal = {element: scaled for element, parts in mixed.items() if (scaled := _normal(parts))}
-        for output in made.outputs:
-            vectors[output.batch_id] = {
-                element: normal[element] for element in held.get(output.batch_id, {}) if element in normal
-            }
-    return vectors[batch_id]
+    for transformation_id in ancestor_transformations(plant, batch_id):
+        transformation = plant.transformations[transformation_id][1]
+        mixed = _mixed(plant, transformation.inputs, vectors, held)
+        vectors.update((output.batch_id, mixed) for output in transformation.outputs)
+    result = {}
+    for element, content in held[batch_id].items():
+        if content.mass_kg == 0:
+            continue
+        if len(lots) == 1:
+            result[element] = {lots[0]: Fraction(1)}
+        elif element in vectors[batch_id]:
+            result[element] = vectors[batch_id][element]
+        elif element in RARE_EARTHS:
+            raise RuleError(
+                problem(
+                    "/batch_id",
+                    batch_id,
+                    f"a batch whose {element} came in with a lot that is known to hold it",
+                    f"Log assays of {', '.join(lots)} that name {element}.",
+                )
+            )
+    return result
 
 
-def _normal(parts: Shares) -> Shares:
-    whole = sum(parts.values(), Fraction(0))
-    return {name: part / whole for name, part in parts.items() if part} if whole else {}
+def _check_assayed(held: Contents, lots: Iterable[str]) -> None:
+    missing = [lot for lot in lots if not held[lot]]
+    if missing:
+        raise RuleError(
+            *(
+                problem("/batch_id", lot, "a lot with an assay, so that its share is known", f"Log an assay of {lot}.")
+                for lot in missing
+            )
+        )
 
 
-def recycled_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, Shares]:
-    """For each element in the batch, the share from each consumer class of its lots."""
+def _mixed(
+    plant: Plant, draws: Iterable[Draw], vectors: Mapping[str, Mapping[str, Shares]], held: Contents
+) -> dict[str, Shares]:
+    """The lots' shares of each element in what is drawn, weighted by the mass of the element.
+
+    An element that no input is known to hold any more, a trace that a separation was to leave behind, keeps its origin if
+    all that could have brought it have the same.
+    """
+    masses_by_lot: dict[str, Shares] = {}
+    candidates: dict[str, list[Shares]] = {}
+    for draw in draws:
+        share_drawn = plant.batches[draw.batch_id].drawn_share(draw)
+        for element, shares in vectors[draw.batch_id].items():
+            candidates.setdefault(element, []).append(shares)
+            content = held[draw.batch_id].get(element)
+            if content is None:
+                continue
+            into = masses_by_lot.setdefault(element, {})
+            for lot, share in shares.items():
+                into[lot] = into.get(lot, Fraction(0)) + share * share_drawn * Fraction(content.mass_kg)
+    mixed: dict[str, Shares] = {}
+    for element, vectors_of_element in candidates.items():
+        masses = masses_by_lot.get(element, {})
+        total = sum(masses.values(), Fraction(0))
+        if total:
+            mixed[element] = {lot: mass / total for lot, mass in masses.items() if mass}
+        elif all(shares == vectors_of_element[0] for shares in vectors_of_element):
+            mixed[element] = vectors_of_element[0]
+    return mixed
+
+
+def recycled_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, dict[ConsumerClass, Fraction]]:
+    """For each element in the batch, the share from each consumer class of its lots. Raises: as `lot_shares`."""
+    result: dict[str, dict[ConsumerClass, Fraction]] = {}
+    for element, shares in lot_shares(plant, batch_id, masses).items():
+        by_class: dict[ConsumerClass, Fraction] = {}
+        for lot, share in shares.items():
+            consumer_class = plant.receipts[lot][1].consumer_class
+            by_class[consumer_class] = by_class.get(consumer_class, Fraction(0)) + share
+        result[element] = by_class
+    return result
+
+
+def stage_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, dict[Stage, Shares]]:
+    """For each element and stage, the share that took place in each country, by the lots' declarations, or UNKNOWN.
+
+    Raises: as `lot_shares`.
+    """
     return {
-        element: _regrouped(shares, {lot: {plant.receipts[lot][1].consumer_class: Fraction(1)} for lot in shares})
+        element: {stage: _by_country(plant, shares, stage) for stage in STAGES}
         for element, shares in lot_shares(plant, batch_id, masses).items()
     }
 
 
-def stage_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, dict[str, Shares]]:
-    """For each element and stage, the share that took place in each country, by the lots' declarations."""
-    result: dict[str, dict[str, Shares]] = {}
-    for element, shares in lot_shares(plant, batch_id, masses).items():
-        result[element] = {
-            stage: _regrouped(shares, {lot: _declared(plant.receipts[lot][1].origin, stage) for lot in shares})
-            for stage in STAGES
-        }
-    return result
-
-
-def _declared(origin: Origin | None, stage: str) -> Shares:
-    shares: Shares = {}
-    if origin is not None:
-        shares = {item.country: Fraction(item.share) for item in getattr(origin, stage)}
-    rest = 1 - sum(shares.values(), Fraction(0))
-    return {**shares, UNKNOWN: rest} if rest else shares
-
-
-def _regrouped(shares: Shares, groups: Mapping[str, Shares]) -> Shares:
+def _by_country(plant: Plant, shares: Shares, stage: Stage) -> Shares:
     result: Shares = {}
     for lot, share in shares.items():
-        for name, part in groups[lot].items():
-            result[name] = result.get(name, Fraction(0)) + share * part
+        for country, part in _declared(plant.receipts[lot][1], stage).items():
+            result[country] = result.get(country, Fraction(0)) + share * part
     return result
+
+
+def _declared(receipt: Receipt, stage: Stage) -> Shares:
+    declared = () if receipt.origin is None else receipt.origin.shares_of(stage)
+    shares = {item.country: Fraction(item.share) for item in declared}
+    rest = 1 - sum(shares.values(), Fraction(0))
+    return {**shares, UNKNOWN: rest} if rest else shares
