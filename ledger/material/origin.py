@@ -10,9 +10,9 @@ from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 from ledger.errors import RuleError, problem
-from ledger.material.chemistry import RARE_EARTHS, AtomicMasses
+from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, RARE_EARTHS, AtomicMasses
 from ledger.material.contents import Contents, contents_of, holds_nothing
-from ledger.material.entries import STAGES, ConsumerClass, Draw, Receipt, Stage
+from ledger.material.entries import STAGES, Draw, Receipt, Stage
 from ledger.material.genealogy import ancestor_transformations, lots_of
 from ledger.material.plant import Plant
 
@@ -25,8 +25,8 @@ Shares = dict[str, Fraction]
 def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, Shares]:
     """For each element in the batch, the share of its mass that came from each lot.
 
-    Within a step everything mixes: each output has the origin of what went in. An element other than a rare earth that no
-    input was known to hold, such as the oxygen of an oxide, has no vector.
+    Within a step everything mixes: each output has the origin of what went in. Elements that come with air, water and
+    reagents have no vector, nor has a trace of another than a rare earth that no lot was known to hold.
     Raises: RuleError naming the lots whose assays are missing, where shares would be a guess; UnknownIdError.
     """
     lots = lots_of(plant, batch_id)
@@ -42,7 +42,7 @@ def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, S
         vectors.update((output.batch_id, mixed) for output in transformation.outputs)
     result = {}
     for element, content in held[batch_id].items():
-        if content.mass_kg == 0:
+        if content.mass_kg == 0 or element in EXCHANGED_WITH_SURROUNDINGS:
             continue
         if len(lots) == 1:
             result[element] = {lots[0]: Fraction(1)}
@@ -76,8 +76,8 @@ def _mixed(
 ) -> dict[str, Shares]:
     """The lots' shares of each element in what is drawn, weighted by the mass of the element.
 
-    An element that no input is known to hold any more, a trace that a separation was to leave behind, keeps its origin if
-    all that could have brought it have the same.
+    An element that no input is known to hold any more, a trace that a separation was to leave behind, keeps its origin
+    if all that could have brought it have the same.
     """
     masses_by_lot: dict[str, Shares] = {}
     candidates: dict[str, list[Shares]] = {}
@@ -102,11 +102,11 @@ def _mixed(
     return mixed
 
 
-def recycled_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, dict[ConsumerClass, Fraction]]:
+def recycled_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, Shares]:
     """For each element in the batch, the share from each consumer class of its lots. Raises: as `lot_shares`."""
-    result: dict[str, dict[ConsumerClass, Fraction]] = {}
+    result: dict[str, Shares] = {}
     for element, shares in lot_shares(plant, batch_id, masses).items():
-        by_class: dict[ConsumerClass, Fraction] = {}
+        by_class: Shares = {}
         for lot, share in shares.items():
             consumer_class = plant.receipts[lot][1].consumer_class
             by_class[consumer_class] = by_class.get(consumer_class, Fraction(0)) + share
