@@ -14,7 +14,7 @@ from pydantic import Field
 
 from ledger.errors import InputError, LedgerError, Problem, UnknownIdError, problem
 from ledger.material.batch import Plant
-from ledger.material.entries import MATERIAL_ENTRIES
+from ledger.material.entries import MATERIAL_ENTRIES, Party, Site
 from ledger.material.fields import Id, Part, Text, parse_body
 from ledger.service.append import Appended, Draft, append_entries
 from ledger.service.context import Actor, Ledger
@@ -105,14 +105,14 @@ def _in_file(item: Problem, places: list[int]) -> Problem:
 
 
 def _stands_already(plant: Plant, event: Event) -> bool:
-    body_type = MATERIAL_ENTRIES.get(event.type)
+    """Whether the event is a party or site that the ledger has, with the same body."""
     if event.type == "party":
-        present = plant.parties.get(event.body.get("party_id", ""))
-    elif event.type == "site":
-        present = plant.sites.get(event.body.get("site_id", ""))
-    else:
-        return False
-    return present is not None and body_type is not None and present[1] == parse_body(body_type, event.body)
+        party = plant.parties.get(event.body.get("party_id", ""))
+        return party is not None and party[1] == parse_body(Party, event.body)
+    if event.type == "site":
+        site = plant.sites.get(event.body.get("site_id", ""))
+        return site is not None and site[1] == parse_body(Site, event.body)
+    return False
 
 
 def _complete_body(plant: Plant, campaign: str, place: int, event: Event) -> dict[str, Any]:

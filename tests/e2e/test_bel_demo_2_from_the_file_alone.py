@@ -45,9 +45,19 @@ LINES = {"Q-NdPr": ("Nd", "Pr"), "Q-Dy": ("Dy",), "Q-Tb": ("Tb",)}
 PRICES = {"Q-NdPr": Fraction(75), "Q-Dy": Fraction(240), "Q-Tb": Fraction(810)}
 
 
-def load() -> list[dict[str, Any]]:
-    text = (files("api") / "campaigns" / "bel-demo-2.json").read_text(encoding="utf-8")
+def read(name: str) -> list[dict[str, Any]]:
+    text = (files("api") / "campaigns" / f"{name}.json").read_text(encoding="utf-8")
     events: list[dict[str, Any]] = json.loads(text)["events"]
+    return events
+
+
+def load() -> list[dict[str, Any]]:
+    """The campaign's events, with the meter reading of S7 as corrected afterwards."""
+    events = read("bel-demo-2")
+    (correction,) = (event["body"] for event in read("bel-demo-2-correction"))
+    meter = next(event["body"] for event in events if event["body"].get("step_id") == "S7")["activity"][0]
+    assert meter == {"activity": "electricity", "amount": correction["old"], "unit": "kWh"}
+    meter["amount"] = correction["new"]
     return events
 
 
