@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -32,12 +32,25 @@ from ledger.material.chemistry import (
     usual_oxide,
 )
 from ledger.material.composition import is_disputed, settled_components
-from ledger.material.entries import STAGES, Assay, Blend, Draw, Output, Pack, Settlement, Split, Step
+from ledger.material.contents import residues_of
+from ledger.material.entries import (
+    STAGES,
+    Assay,
+    Blend,
+    Draw,
+    Output,
+    Pack,
+    Residue,
+    Settlement,
+    Split,
+    Step,
+    Transformation,
+)
 from ledger.material.fields import Body, Id, Part, Text, parse_body
 from ledger.material.genealogy import ancestor_transformations, ancestors, evidence_seqs, lots_of
 from ledger.material.origin import lot_shares, recycled_shares, stage_shares
 from ledger.material.plant import Batch, Plant
-from ledger.quantity import AboveZero, apportion, format_decimal, round_decimal
+from ledger.quantity import AboveZero, apportion, format_decimal, round_decimal, round_fraction
 
 RENDERER = "magnet-ledger-page/1"
 """Which page drawing belongs to the content; `certificates.render` draws it."""
@@ -316,7 +329,7 @@ def _provenance_value(plant: Plant, batch: Batch, masses: Mapping[str, Decimal])
         "lots": _lots(plant, batch, masses),
         "recycled": _recycled(plant, batch, masses),
         "origin": _origin(plant, batch, masses),
-        "steps": [_step(plant, step_id) for step_id in ancestor_transformations(plant, batch.batch_id)],
+        "steps": _steps(plant, batch, masses),
         "balance": [_balance_row(row) for row in lineage_balance(plant, batch.batch_id, masses)],
         "settlements": _settlements(plant, batch),
         "custody": {"model": "none claimed", "words": _CUSTODY},
@@ -397,21 +410,62 @@ def _origin(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[d
     return rows
 
 
-def _step(plant: Plant, step_id: str) -> dict[str, Any]:
-    seq, step = plant.transformations[step_id]
+def _steps(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[dict[str, Any]]:
+    """The steps behind the batch. Each stream says how much rare-earth element it holds, by assay or carried."""
+    step_ids = ancestor_transformations(plant, batch.batch_id)
+    steps = [plant.transformations[step_id] for step_id in step_ids]
+    streams = {draw.batch_id for _, step in steps for draw in step.inputs}
+    streams |= {output.batch_id for _, step in steps for output in step.outputs}
+    held = {
+        batch_id: _rare_earths_kg({element: content.mass_kg for element, content in contents.items()})
+        for batch_id, contents in contents_of(plant, masses, streams).items()
+    }
+    return [_step(plant, seq, step, held, masses) for seq, step in steps]
+
+
+def _step(
+    plant: Plant, seq: int, step: Transformation, held: Mapping[str, Decimal], masses: Mapping[str, Decimal]
+) -> dict[str, Any]:
+    def drawn(draw: Draw) -> str:
+        return _kg(Fraction(held[draw.batch_id]) * plant.batches[draw.batch_id].drawn_share(draw))
+
+    def in_residue(residue: Residue) -> str:
+        amounts = residues_of(replace(step, residues=(residue,)), masses)
+        return _kg(Fraction(_rare_earths_kg({element: amount.mass_kg for element, amount in amounts.items()})))
+
     return {
         "seq": seq,
-        "step_id": step_id,
+        "step_id": step.id,
         "kind": step.kind,
         "process": step.process,
         "on": step.on.isoformat(),
-        "inputs": [{"batch_id": draw.batch_id, **_amount(draw)} for draw in step.inputs],
-        "outputs": [{"batch_id": out.batch_id, "product": out.product, **_amount(out)} for out in step.outputs],
+        "inputs": [{"batch_id": draw.batch_id, **_amount(draw), "rare_earths_kg": drawn(draw)} for draw in step.inputs],
+        "outputs": [
+            {
+                "batch_id": out.batch_id,
+                "product": out.product,
+                **_amount(out),
+                "rare_earths_kg": _kg(Fraction(held[out.batch_id])),
+            }
+            for out in step.outputs
+        ],
         "residues": [
-            {"description": residue.description, "mass_kg": format_decimal(residue.mass_kg)}
+            {
+                "description": residue.description,
+                "mass_kg": format_decimal(residue.mass_kg),
+                "rare_earths_kg": in_residue(residue),
+            }
             for residue in step.residues
         ],
     }
+
+
+def _rare_earths_kg(by_element: Mapping[str, Decimal]) -> Decimal:
+    return sum((mass_kg for element, mass_kg in by_element.items() if element in RARE_EARTHS), Decimal(0))
+
+
+def _kg(mass_kg: Fraction) -> str:
+    return format_decimal(round_fraction(mass_kg, KG_PLACES))
 
 
 def _amount(part: Draw | Output) -> dict[str, str]:

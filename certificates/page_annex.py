@@ -40,9 +40,7 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 str(line["seq"]),
                 # The process is named once for the lines of one entry.
                 Cell(line["source_id"], note="" if source == before else line["process"]),
-                Cell(
-                    labels.get(line["activity"], line["activity"]), note=line.get("factor_id") or "measured, no factor"
-                ),
+                Cell(activity, note=line.get("factor_id") or "measured, no factor"),
                 f"{number(line['amount'])} {line['unit']}",
                 number(line["kg_co2e_per_unit"]),
                 number(line["kg_co2e"]),
