@@ -1,9 +1,12 @@
-"""The lock files pin what pyproject.toml asks for, the same in both, with hashes and without an index address."""
+"""What the code imports is declared, and what is declared is locked: with hashes, alike in both locks, no address."""
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -60,3 +63,28 @@ def test_development_has_the_run_time_versions() -> None:
     runtime, development = pins(LOCKS[0]), pins(LOCKS[1])
     for name, pin in runtime.items():
         assert str(development.get(name)) == str(pin)
+
+
+def imported_by(folder: str) -> set[str]:
+    """Top-level names of other people's modules that the files in `folder` import."""
+    found: set[str] = set()
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                found.add(node.module.split(".")[0])
+    return found - sys.stdlib_module_names - {"ledger", "certificates", "api", "tests", "tools"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "groups"),
+    [("ledger", []), ("certificates", []), ("api", []), ("alembic", []), ("tests", ["dev"]), ("tools", ["dev"])],
+)
+def test_every_import_is_of_a_declared_library(folder: str, groups: list[str]) -> None:
+    """Nothing rests on a library that happens to come along with another one, or that lies on one machine only."""
+    declared = {canonicalize_name(requirement.name) for requirement in wanted(groups)}
+    distributions = packages_distributions()
+    for name in imported_by(folder):
+        assert name in distributions, f"{folder} imports {name}, which is not installed"
+        assert {canonicalize_name(owner) for owner in distributions[name]} & declared, f"{folder} imports {name}"
