@@ -18,7 +18,7 @@ from ledger.errors import MalformedProofError, problem
 CONTENT_FILE = "certificate.json"
 EVIDENCE_FILE = "evidence.json"
 
-_PARSER_ERRORS = (pikepdf.PdfError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+_PARSER_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 """What pikepdf raises where an object is missing or of another type than the code expects."""
 
 

@@ -6,7 +6,7 @@ its page has been drawn once. The entry comes before the file: a certificate tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -46,8 +46,8 @@ MAX_REASON_CHARS = 300
 class Issued:
     """A certificate as issued. pdf: the signed file. content: what it states. seq: of its entry in the log."""
 
-    pdf: bytes
-    content: dict[str, Any]
+    pdf: bytes = field(repr=False)
+    content: dict[str, Any] = field(repr=False)
     certificate_id: str
     seq: int
 
@@ -200,8 +200,8 @@ def _check_issuer(issuer: Issuer, at: datetime) -> None:
             problem(
                 "",
                 f"{at:%Y-%m-%d}",
-                f"a day from {certificate.not_valid_before_utc:%Y-%m-%d} to {certificate.not_valid_after_utc:%Y-%m-%d}, "
-                "when the issuer's certificate is valid",
+                f"a time at which the issuer's certificate is valid: {certificate.not_valid_before_utc:%Y-%m-%d} to "
+                f"{certificate.not_valid_after_utc:%Y-%m-%d}",
                 "Get a new issuer certificate.",
             )
         )

@@ -45,9 +45,19 @@ def sign_certificate(base: bytes, issuer: Issuer, signed_at: datetime) -> bytes:
         certify=True,
         docmdp_permissions=MDPPerm.FILL_FORMS,
     )
+    output = BytesIO()
+    SignerAt(metadata, signer_of(issuer), signed_at).sign_pdf(WriterThatKeepsMetadata(BytesIO(base)), output=output)
+    signed = output.getvalue()
+    if not signed.startswith(base):
+        raise StoreError(problem("", len(signed), "a signed file that begins with the base", "Report this fault."))
+    return signed
+
+
+def signer_of(issuer: Issuer) -> SimpleSigner:
+    """The issuer in pyHanko's terms. Its container holds the issuer's certificate and intermediates, no root."""
     registry = SimpleCertificateStore()  # type: ignore[no-untyped-call]  # pyHanko's, without annotations
     registry.register_multiple(_asn1_certificate(item) for item in issuer.intermediates)
-    signer = SimpleSigner(
+    return SimpleSigner(
         signing_cert=_asn1_certificate(issuer.certificate),
         signing_key=asn1_keys.PrivateKeyInfo.load(
             issuer.private_key.private_bytes(
@@ -57,17 +67,9 @@ def sign_certificate(base: bytes, issuer: Issuer, signed_at: datetime) -> bytes:
         cert_registry=registry,
         embed_roots=False,  # the verifier brings the roots; one in the file would prove nothing
     )
-    output = BytesIO()
-    _SignerAt(metadata, signer, signed_at.astimezone(UTC)).sign_pdf(
-        _WriterThatKeepsMetadata(BytesIO(base)), output=output
-    )
-    signed = output.getvalue()
-    if not signed.startswith(base):
-        raise StoreError(problem("", len(signed), "a signed file that begins with the base", "Report this fault."))
-    return signed
 
 
-class _WriterThatKeepsMetadata(IncrementalPdfFileWriter):
+class WriterThatKeepsMetadata(IncrementalPdfFileWriter):
     """An incremental writer that leaves the document's metadata and version alone.
 
     pyHanko rewrites XMP with every update and loses the extension schema that PDF/A demands (pyHanko issue 755); its
@@ -87,12 +89,12 @@ class _WriterThatKeepsMetadata(IncrementalPdfFileWriter):
             super().register_extension(ext)
 
 
-class _SignerAt(PdfSigner):
+class SignerAt(PdfSigner):
     """A signer whose claimed time is given, not read from the clock."""
 
     def __init__(self, metadata: PdfSignatureMetadata, signer: SimpleSigner, signed_at: datetime) -> None:
         super().__init__(metadata, signer)
-        self._signed_at = signed_at
+        self._signed_at = signed_at.astimezone(UTC)
 
     def init_signing_session(self, pdf_out: BasePdfFileWriter, existing_fields_only: bool = False) -> PdfSigningSession:
         session = super().init_signing_session(pdf_out, existing_fields_only)

@@ -60,7 +60,7 @@ MAX_PDF_BYTES = 64 * 1024 * 1024
 MAX_CLOCK_SKEW = timedelta(minutes=10)
 """How far a signing time may lie ahead of the verifier's clock."""
 
-_CODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+_CODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What computing raises on values that nobody thought of. Only content that a trusted issuer signed gets that far; if
 it makes the computation stumble, that is a failed check, not a crash."""
 
