@@ -31,10 +31,11 @@ from ledger.log.canonical import Json, canonical_bytes
 from ledger.log.envelope import parse_envelope
 from ledger.log.forms import format_time, parse_time
 from ledger.log.statement import Statement, check_commitment, commitment, key_id, sign_statement
-from ledger.material.batch import add_entry, warnings_for
+from ledger.material.batch import add_entry
 from ledger.material.entries import ActorKey, Correction
 from ledger.material.fields import Body, parse_body
 from ledger.material.plant import Plant
+from ledger.material.warnings import warnings_between
 from ledger.service.context import Actor, Ledger, State
 from ledger.service.entry_types import body_type_of
 from ledger.service.factor_library import factor_records
@@ -200,7 +201,7 @@ class _Run:
         with _at(body_place):
             _check_event_dates(body, parse_time(self.recv, "/recv").date())
             plant = self._plant_with(draft.entry_type, body)
-        warnings = warnings_for(self.state.plant, draft.entry_type, body, self.ledger.masses)
+        warnings = warnings_between(self.state.plant, plant, body, self.ledger.masses)
         entry = self._add(draft, value, place, body_place)
         adoptions = self.state.adoptions
         if isinstance(body, FactorAdoption):

@@ -14,13 +14,21 @@ from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.log.merkle import leaf_hash
 from ledger.store import repository
-from ledger.store.database import APPLICATION_ID, check_schema, make_engine, parse_database_url, read_transaction
+from ledger.store.database import (
+    APPLICATION_ID,
+    check_schema,
+    make_engine,
+    make_private_file,
+    parse_database_url,
+    read_transaction,
+)
 from ledger.store.pin import check_begins_with, read_pin, sync_folder
 
 
 def backup(url: str, file: Path) -> None:
     """Copy the database into `file` while it is in use; the copy is one state of it, and durable when this returns.
 
+    Only its owner may read it.
     Raises: StoreError if the file exists, cannot be written, or the database is PostgreSQL (the error has the line to
     type).
     """
@@ -100,7 +108,8 @@ def _check_backup(file: Path, origin: str, pin_path: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """One consistent state of the source database into target, through SQLite's own backup."""
+    """One consistent state of the source database into target, by SQLite's own backup; for its owner's eyes only."""
+    make_private_file(target)
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target, timeout=30)) as new:
         new.execute("PRAGMA synchronous = FULL")
         old.backup(new)

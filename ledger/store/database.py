@@ -7,6 +7,7 @@ with NORMAL, a power cut could lose acknowledged entries.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -154,11 +155,26 @@ def file_damage(connection: Connection) -> list[str] | None:
 
 
 def upgrade(url: str, revision: str = "head") -> None:
-    """Bring the schema to `revision`, in one transaction. Makes the SQLite file, in a folder that must exist.
+    """Bring the schema to `revision`, in one transaction.
 
+    Makes the SQLite file if there is none, in a folder that must exist, for its owner's eyes only: it holds private
+    values and password hashes. Its -wal and -shm files get the same rights.
     Raises: StoreError if the database belongs to another program or cannot be written.
     """
+    parsed = parse_database_url(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database is not None:
+        make_private_file(Path(parsed.database))
     _migrate(url, lambda config: command.upgrade(config, revision))
+
+
+def make_private_file(path: Path) -> None:
+    """An empty file that only its owner can read, if there is no file yet. Raises: StoreError."""
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise StoreError(
+            problem("/database_url", f"{path}: {error}", "a file that can be written", "Check its folder and rights.")
+        ) from error
 
 
 def downgrade(url: str, revision: str) -> None:

@@ -46,6 +46,13 @@ def test_a_backup_taken_in_use_is_the_whole_log(ledger: Ledger, url: str, tmp_pa
     copy.engine.dispose()
 
 
+def test_database_and_backup_are_readable_by_their_owner_only(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    append_receipts(ledger, 1, 1)
+    backup(url, tmp_path / "copy.db")
+    assert {path.name for path in tmp_path.glob("*.db*")} == {"ledger.db", "ledger.db-wal", "ledger.db-shm", "copy.db"}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.db*")} == {0o600}
+
+
 def test_a_backup_overwrites_nothing(ledger: Ledger, url: str, tmp_path: Path) -> None:
     (tmp_path / "copy.db").write_text("precious")
     with pytest.raises(StoreError, match="does not exist yet"):

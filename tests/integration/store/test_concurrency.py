@@ -122,7 +122,7 @@ def test_checkpoints_made_while_others_append_all_agree_with_the_log(ledger: Led
 
     def sign() -> None:
         own = replace(ledger, state=State())
-        while not done.is_set():
+        while not done.wait(0.01):
             notes.append(make_checkpoint(own))
 
     signers = [threading.Thread(target=sign) for _ in range(2)]

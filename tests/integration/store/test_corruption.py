@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from ledger.log.checkpoint import Checkpoint, sign_checkpoint
+from ledger.log.checkpoint import Checkpoint, format_vkey, sign_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.report import Check, Outcome, all_hold
 from ledger.service.append import append_entries
 from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Ledger, State
+from ledger.service.rebuild import rebuild_derived
+from ledger.store.database import make_engine
 from ledger.store.pin import write_pin
 from tests.store_samples import (
     ACTOR,
@@ -27,6 +30,7 @@ from tests.store_samples import (
     blend,
     drop_guards,
     execute,
+    make_ids,
     receipt,
     rows,
 )
@@ -57,23 +61,20 @@ def failures(ledger: Ledger) -> list[Check]:
     return found
 
 
-def restored(engine: Engine, damage: Callable[[], None], look: Callable[[], None]) -> None:
-    """Do the damage, look, and put every row back as it was."""
+@contextmanager
+def put_back(engine: Engine) -> Iterator[None]:
+    """Afterwards every row is as it was before."""
     tables = ("head", "entry", "private_field", "checkpoint", "batch_row", "entry_batch")
     with engine.connect() as connection:
         kept = {table: connection.execute(text(f"SELECT * FROM {table}")).mappings().all() for table in tables}
-    try:
-        damage()
-        look()
-    finally:
-        with engine.connect() as connection:
-            for table in tables:
-                connection.execute(text(f"DELETE FROM {table}"))
-                for row in kept[table]:
-                    names = ", ".join(row)
-                    values = ", ".join(f":{name}" for name in row)
-                    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), dict(row))
-            connection.commit()
+    yield
+    with engine.connect() as connection:
+        for table in tables:
+            connection.execute(text(f"DELETE FROM {table}"))
+            for row in kept[table]:
+                values = ", ".join(f":{name}" for name in row)
+                connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({values})"), dict(row))
+        connection.commit()
 
 
 def data_of(engine: Engine, seq: int) -> bytes:
@@ -102,114 +103,79 @@ def test_a_changed_byte_is_named_wherever_it_is(whole: Ledger, mend: bool) -> No
         data = data_of(whole.engine, seq)
         for position in (0, len(data) // 3, len(data) // 2, len(data) - 2):
             changed = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
-
-            def damage(changed: bytes = changed, seq: int = seq) -> None:
+            with put_back(whole.engine):
                 execute(whole.engine, "UPDATE entry SET data = :data WHERE seq = :seq", data=changed, seq=seq)
                 if mend:
                     leaf = leaf_hash(changed)
                     execute(whole.engine, "UPDATE entry SET leaf_hash = :leaf WHERE seq = :seq", leaf=leaf, seq=seq)
-
-            def look(seq: int = seq, position: int = position) -> None:
                 found = failures(whole)
-                assert names_at(found, seq), (seq, position, found)
-                assert mend or "stored-leaf-hashes" in names_at(found, seq)
-
-            restored(whole.engine, damage, look)
+            assert names_at(found, seq), (seq, position, found)
+            assert mend or "stored-leaf-hashes" in names_at(found, seq)
 
 
 @pytest.mark.parametrize("garbage", [b"", b"\xff\xfe\x00", b"{}", b"null", b"[" * 5000, b'{"v":1}', b"x" * 100_000])
 def test_garbage_in_place_of_an_entry_is_a_finding_and_no_crash(whole: Ledger, garbage: bytes) -> None:
     for seq in range(SIZE):
-        restored(
-            whole.engine,
-            lambda seq=seq: execute(whole.engine, "UPDATE entry SET data = :d WHERE seq = :s", d=garbage, s=seq),  # type: ignore[misc]
-            lambda seq=seq: _assert_named(failures(whole), seq, "entry-form"),  # type: ignore[misc]
-        )
-
-
-def _assert_named(found: list[Check], seq: int, name: str) -> None:
-    assert name in names_at(found, seq), found
+        with put_back(whole.engine):
+            execute(whole.engine, "UPDATE entry SET data = :data WHERE seq = :seq", data=garbage, seq=seq)
+            found = failures(whole)
+        assert {"entry-form", "stored-leaf-hashes"} <= names_at(found, seq), found
 
 
 def test_a_deleted_entry_is_named(whole: Ledger) -> None:
     for seq in range(SIZE):
-
-        def damage(seq: int = seq) -> None:
-            _delete(whole.engine, seq)
-
-        def look(seq: int = seq) -> None:
+        with put_back(whole.engine):
+            delete(whole.engine, seq)
             found = failures(whole)
-            if seq < SIZE - 1:
-                assert "entry-rows" in names_at(found, seq), found
-                assert "entry-sequence" in names_at(found, seq), found
-            assert "head-row" in {check.name for check in found}
-            assert {"stored-checkpoints", "pinned-checkpoint"} <= {check.name for check in found}
-
-        restored(whole.engine, damage, look)
+        if seq < SIZE - 1:
+            assert {"entry-rows", "entry-sequence"} <= names_at(found, seq), found
+        else:
+            assert {"head-row", "pinned-checkpoint"} <= names_at(found, seq), found
+        assert {"head-row", "stored-checkpoints", "pinned-checkpoint"} <= {check.name for check in found}
 
 
 def test_a_deleted_entry_is_found_when_the_rest_moves_up_and_the_head_row_is_mended(whole: Ledger) -> None:
     for seq in range(SIZE - 1):
-
-        def damage(seq: int = seq) -> None:
-            _delete(whole.engine, seq)
+        with put_back(whole.engine):
+            delete(whole.engine, seq)
             for later in range(seq + 1, SIZE):
                 execute(whole.engine, f"UPDATE entry SET seq = {later - 1} WHERE seq = {later}")
-            _mend_head(whole.engine)
-
-        def look(seq: int = seq) -> None:
+            mend_head(whole.engine)
             found = failures(whole)
-            assert {"entry-sequence", "entry-link"} & names_at(found, seq), found
-            assert "pinned-checkpoint" in {check.name for check in found}
-
-        restored(whole.engine, damage, look)
+        assert "entry-sequence" in names_at(found, seq), found
+        assert "pinned-checkpoint" in {check.name for check in found}
 
 
 def test_two_swapped_entries_are_both_named(whole: Ledger) -> None:
     for first in range(SIZE):
         for second in range(first + 1, SIZE):
-
-            def damage(first: int = first, second: int = second) -> None:
+            with put_back(whole.engine):
                 for old, new in ((first, 99), (second, first), (99, second)):
                     execute(whole.engine, f"UPDATE entry SET seq = {new} WHERE seq = {old}")
-
-            def look(first: int = first, second: int = second) -> None:
                 found = failures(whole)
-                assert names_at(found, first), found
-                assert names_at(found, second), found
-
-            restored(whole.engine, damage, look)
+            assert names_at(found, first), found
+            assert names_at(found, second), found
 
 
 def test_a_cut_tail_is_seen_by_pin_and_checkpoint_even_with_the_head_row_mended(whole: Ledger) -> None:
     for kept in range(1, SIZE):
-
-        def damage(kept: int = kept) -> None:
+        with put_back(whole.engine):
             for seq in range(kept, SIZE):
-                _delete(whole.engine, seq)
-            _mend_head(whole.engine)
-
-        def look(kept: int = kept) -> None:
+                delete(whole.engine, seq)
+            mend_head(whole.engine)
             found = failures(whole)
-            assert {"stored-checkpoints", "pinned-checkpoint"} <= names_at(found, kept), found
-            missing = f"entry {kept} is missing" if kept == SIZE - 1 else f"entries {kept} to {SIZE - 1} are missing"
-            assert any(missing in check.detail for check in found if check.name == "pinned-checkpoint"), found
-
-        restored(whole.engine, damage, look)
+        assert {"stored-checkpoints", "pinned-checkpoint"} <= names_at(found, kept), found
+        missing = f"entry {kept} is missing" if kept == SIZE - 1 else f"entries {kept} to {SIZE - 1} are missing"
+        assert any(missing in check.detail for check in found if check.name == "pinned-checkpoint"), found
 
 
 def test_a_cut_tail_is_seen_by_the_pin_when_the_checkpoints_are_cut_as_well(whole: Ledger) -> None:
-    def damage() -> None:
-        _delete(whole.engine, SIZE - 1)
-        execute(whole.engine, f"DELETE FROM checkpoint WHERE tree_size = {SIZE}")
-        execute(whole.engine, "DELETE FROM batch_row WHERE batch_id = 'IN-4'")
-        execute(whole.engine, "DELETE FROM entry_batch WHERE batch_id = 'IN-4'")
-        _mend_head(whole.engine)
-
-    def look() -> None:
-        assert {check.name for check in failures(whole)} == {"pinned-checkpoint"}
-
-    restored(whole.engine, damage, look)
+    delete(whole.engine, SIZE - 1)
+    execute(whole.engine, f"DELETE FROM checkpoint WHERE tree_size = {SIZE}")
+    execute(whole.engine, "DELETE FROM batch_row WHERE batch_id = 'IN-4'")
+    execute(whole.engine, "DELETE FROM entry_batch WHERE batch_id = 'IN-4'")
+    mend_head(whole.engine)
+    assert [(check.name, check.seq) for check in failures(whole)] == [("pinned-checkpoint", SIZE - 1)]
 
 
 def test_without_its_pin_a_log_with_checkpoints_is_not_called_whole(whole: Ledger) -> None:
@@ -227,7 +193,7 @@ def test_a_pin_that_is_no_checkpoint_of_this_log_is_a_finding(whole: Ledger, not
 
 
 def test_a_pin_signed_by_another_key_or_of_another_tree_is_a_finding(whole: Ledger) -> None:
-    true_root = Frontier(*_tree(whole.engine)).root()
+    true_root = Frontier(*tree_of(whole.engine)).root()
     write_pin(whole.pin_path, sign_checkpoint(Checkpoint(ORIGIN, SIZE, true_root), ACTOR.private_key))
     assert {check.name for check in failures(whole)} == {"pinned-checkpoint"}
     write_pin(whole.pin_path, sign_checkpoint(Checkpoint(ORIGIN, SIZE, b"\1" * 32), LOG_KEY))
@@ -269,16 +235,10 @@ def test_an_edited_head_row_is_found(whole: Ledger, statement: str) -> None:
 )
 def test_an_edited_column_of_any_entry_is_named(whole: Ledger, column: str, value: Any, name: str) -> None:
     for seq in range(SIZE):
-
-        def look(seq: int = seq) -> None:
+        with put_back(whole.engine):
+            execute(whole.engine, f"UPDATE entry SET {column} = :value WHERE seq = :seq", value=value, seq=seq)
             found = failures(whole)
-            assert [(check.name, check.seq) for check in found] == [(name, seq)]
-
-        restored(
-            whole.engine,
-            lambda seq=seq: execute(whole.engine, f"UPDATE entry SET {column} = :v WHERE seq = :s", v=value, s=seq),  # type: ignore[misc]
-            look,
-        )
+        assert [(check.name, check.seq) for check in found] == [(name, seq)]
 
 
 @pytest.mark.parametrize("seq", [SIZE, SIZE + 5, -1])
@@ -355,14 +315,14 @@ def test_an_edited_checkpoint_is_found(whole: Ledger, statement: str) -> None:
 def test_a_rewritten_history_is_found_by_what_was_signed_before(whole: Ledger, tmp_path: Path) -> None:
     # The tail from entry 5 on is thrown away and others are made in its place, with the true keys and a true head.
     for seq in range(5, SIZE):
-        _delete(whole.engine, seq)
+        delete(whole.engine, seq)
     execute(whole.engine, f"DELETE FROM checkpoint WHERE tree_size = {SIZE}")
     for table in ("private_field", "entry_batch", "batch_row"):
         execute(whole.engine, f"DELETE FROM {table} WHERE seq >= 5")
     for lot in ("IN-1", "IN-2"):
         execute(whole.engine, f"UPDATE batch_row SET remaining = '100.0', status = 'in stock' WHERE batch_id = '{lot}'")
-    _mend_head(whole.engine)
-    forger = replace(whole, state=State(), new_id=_ids(7))
+    mend_head(whole.engine)
+    forger = replace(whole, state=State(), new_id=make_ids(7))
     append_receipts(forger, 6, SIZE - 5)
     found = failures(whole)
     assert [check.name for check in found] == ["pinned-checkpoint"]
@@ -381,8 +341,6 @@ def test_a_rewritten_history_is_found_by_what_was_signed_before(whole: Ledger, t
     ],
 )
 def test_a_derived_table_that_says_something_else_is_found_and_can_be_rebuilt(whole: Ledger, statement: str) -> None:
-    from ledger.service.rebuild import rebuild_derived
-
     execute(whole.engine, statement)
     found = failures(whole)
     assert {check.name for check in found} == {"derived-tables"}
@@ -402,8 +360,6 @@ def test_a_database_file_that_is_destroyed_is_a_finding_and_no_crash(tmp_path: P
     for damaged in (b"not a database", content[:5000], content[:4096] + b"\xff" * 8192 + content[12288:]):
         copy = tmp_path / "damaged.db"
         copy.write_bytes(damaged)
-        from ledger.store.database import make_engine
-
         broken = replace(whole, engine=make_engine(f"sqlite:///{copy}"))
         found = failures(broken)
         assert found
@@ -413,8 +369,6 @@ def test_a_database_file_that_is_destroyed_is_a_finding_and_no_crash(tmp_path: P
 
 
 def test_the_wrong_verifier_key_is_not_taken_for_the_logs(whole: Ledger) -> None:
-    from ledger.log.checkpoint import format_vkey
-
     strangers = format_vkey(ORIGIN, ACTOR.private_key.public_key())
     checks = verify_log(whole, strangers)
     found = {check.name for check in checks if check.outcome is Outcome.FAILED}
@@ -424,20 +378,20 @@ def test_the_wrong_verifier_key_is_not_taken_for_the_logs(whole: Ledger) -> None
 # Tools of the administrator
 
 
-def _delete(engine: Engine, seq: int) -> None:
+def delete(engine: Engine, seq: int) -> None:
     execute(engine, f"DELETE FROM entry WHERE seq = {seq}")
 
 
-def _tree(engine: Engine) -> tuple[int, tuple[bytes, ...]]:
+def tree_of(engine: Engine) -> tuple[int, tuple[bytes, ...]]:
     frontier = Frontier()
     for (data,) in rows(engine, "SELECT data FROM entry ORDER BY seq"):
         frontier = frontier.append(leaf_hash(bytes(data)))
     return frontier.tree_size, frontier.peaks
 
 
-def _mend_head(engine: Engine) -> None:
+def mend_head(engine: Engine) -> None:
     """Make the head row agree with the entries that there are."""
-    size, peaks = _tree(engine)
+    size, peaks = tree_of(engine)
     last = leaf_hash(bytes(rows(engine, "SELECT data FROM entry ORDER BY seq DESC LIMIT 1")[0][0]))
     execute(
         engine,
@@ -446,9 +400,3 @@ def _mend_head(engine: Engine) -> None:
         last=last,
         frontier=b"".join(peaks),
     )
-
-
-def _ids(series: int) -> Callable[[], str]:
-    from tests.store_samples import make_ids
-
-    return make_ids(series)
