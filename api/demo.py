@@ -8,6 +8,7 @@ says so.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
@@ -199,7 +200,10 @@ def _count(checks: list[dict[str, Any]]) -> list[str]:
 
 
 def _print_way_on(folder: Path, settings: Settings, password: str) -> None:
-    say(f"\nLook at {settings.certificates_dir}")
-    say(f"In {folder}, try: magnet-ledger batch trace OX-NdPr-501-A --up")
-    say("                  magnet-ledger certificate verify certificates/OX-NdPr-501-A-co2.pdf")
+    program = Path(sys.argv[0])
+    command = program.resolve() if program.name == "magnet-ledger" and program.exists() else "magnet-ledger"
+    say(f"\nLook at {settings.certificates_dir}, and try:")
+    say(f"   cd {folder}")
+    say(f"   {command} batch trace OX-NdPr-501-A --up")
+    say(f"   {command} certificate verify certificates/OX-NdPr-501-A-co2.pdf")
     say(f"\nLog in on the pages as operator with the password {password}   (shown this once; only its hash is kept)")
