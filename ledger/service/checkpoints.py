@@ -89,18 +89,22 @@ def _hash_leaves(connection: Connection, head: Head) -> list[bytes]:
 
 
 def _check_extends_earlier(ledger: Ledger, connection: Connection, leaf_hashes: list[bytes]) -> None:
-    """Raises: VerificationError unless the log begins with everything that was signed before."""
+    """Raises: VerificationError unless the log begins with what was signed last, by the pin and by the database.
+
+    What was signed before that began in the same way when it was signed.
+    """
     vkey = ledger.verifier_key()
     pin = read_pin(ledger.pin_path)
     if pin is not None:
         check_begins_with(verify_checkpoint(pin, vkey), leaf_hashes, "the log in the database")
-    for tree_size, note in repository.checkpoints(connection, ledger.origin).items():
-        kept = verify_checkpoint(note, vkey)
-        if kept.tree_size != tree_size:
+    kept = repository.checkpoints(connection, ledger.origin)
+    if kept:
+        newest = verify_checkpoint(kept[max(kept)], vkey)
+        if newest.tree_size != max(kept):
             raise RootMismatchError(
-                problem("/tree_size", kept.tree_size, f"the checkpoint for size {tree_size}", "Run `log verify`.")
+                problem("/tree_size", newest.tree_size, f"the checkpoint for size {max(kept)}", "Run `log verify`.")
             )
-        check_begins_with(kept, leaf_hashes, "the log in the database")
+        check_begins_with(newest, leaf_hashes, "the log in the database")
 
 
 def _broken(found: str, expected: str) -> BrokenLinkError:

@@ -18,8 +18,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from ledger.errors import InputError, StoreError, problem
@@ -127,14 +129,18 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
 @contextmanager
 def _store_errors(engine: Engine) -> Iterator[None]:
     """Database errors that are not the program's fault, as StoreError."""
+    where = engine.url.render_as_string(hide_password=True)
     try:
         yield
+    except PoolTimeoutError as error:
+        raise StoreError(
+            problem("/database_url", f"{where}: all connections are busy", "a free connection", "Try again later.")
+        ) from error
     except DBAPIError as error:
         damaged_file = type(error.orig) is sqlite3.DatabaseError
         lost_table = getattr(error.orig, "sqlstate", None) in _UNDEFINED
-        if not (isinstance(error, OperationalError) or damaged_file or lost_table):
+        if not (isinstance(error, OperationalError | InterfaceError) or damaged_file or lost_table):
             raise  # a violated constraint or a wrong statement is a fault of ours and must be seen as one
-        where = engine.url.render_as_string(hide_password=True)
         found = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
         raise StoreError(
             problem(
@@ -240,7 +246,17 @@ def _migrate(url: str, run: Any) -> None:
             _refuse_foreign(connection)
             config = _config()
             config.attributes["connection"] = connection
-            run(config)
+            try:
+                run(config)
+            except CommandError as error:
+                raise StoreError(
+                    problem(
+                        "/database_url",
+                        str(error),
+                        f"a schema up to {newest_revision()}",
+                        "The database was made by a newer version of this program: use that one.",
+                    )
+                ) from error
     finally:
         engine.dispose()
 

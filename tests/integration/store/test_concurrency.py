@@ -8,8 +8,10 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from ledger.errors import StoreError
 from ledger.log.merkle import leaf_hash
@@ -169,6 +171,37 @@ def test_a_writer_killed_at_any_moment_loses_nothing_that_it_acknowledged(ledger
         # What was committed and not acknowledged any more may stand there too, but nothing of it half.
         assert_holds(ledger, acks)
     assert append_entries(ledger, [receipt("AFTER-0")], ACTOR)[0].seq > max(acks)
+
+
+def test_on_a_full_disk_nothing_acknowledged_is_lost_and_the_log_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    upgrade(url)
+    ledger = make_ledger(url, tmp_path)
+    start_log(ledger)
+    with ledger.engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+
+    def limit(connection: Any, _record: Any) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages + 6}")  # SQLite then says "full", as on a full disk
+
+    event.listen(ledger.engine, "connect", limit)
+    ledger.engine.dispose()
+    acks: dict[int, str] = {}
+
+    def fill() -> None:
+        for number in range(1000):
+            entry = append_entries(ledger, [receipt(f"IN-{number}")], ACTOR)[0]
+            acks[entry.seq] = entry.leaf_hash
+
+    with pytest.raises(StoreError, match="full"):
+        fill()
+    assert acks
+    assert head(ledger).tree_size == 3 + len(acks)
+    event.remove(ledger.engine, "connect", limit)
+    ledger.engine.dispose()
+    assert append_entries(ledger, [receipt("AFTER-0")], ACTOR)[0].seq == 3 + len(acks)
+    assert_holds(ledger, acks)
+    ledger.engine.dispose()
 
 
 def test_a_writer_that_waits_too_long_gets_an_error_and_no_half_entry(

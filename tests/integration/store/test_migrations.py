@@ -70,6 +70,16 @@ def test_an_old_schema_is_refused_with_the_command_to_type(empty_database_url: s
         check_schema(empty_database_url)
 
 
+def test_a_schema_of_a_newer_program_is_left_alone(database_url: str) -> None:
+    engine = make_engine(database_url)
+    execute(engine, "UPDATE alembic_version SET version_num = '9999'")
+    engine.dispose()
+    with pytest.raises(StoreError, match="newer version"):
+        upgrade(database_url)
+    with pytest.raises(StoreError, match="9999"):
+        check_schema(database_url)
+
+
 def test_a_missing_sqlite_file_is_refused_and_not_made(tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'none.db'}")
     with pytest.raises(StoreError, match="magnet-ledger db upgrade"):
