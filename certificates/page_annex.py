@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from certificates.page_flow import Cell, Column, Sheet
-from certificates.page_items import CODE_SMALL, SMALL
+from certificates.page_items import CODE_SMALL, NOTE, SMALL
 from certificates.page_parts import formula, number
 from ledger.log.canonical import canonical_bytes
 
@@ -31,16 +31,17 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
     ]
     labels = {spot["activity"]: spot["label"] for spot in content["hot_spots"]}
     rows = []
-    before = None
+    before: tuple[Any, ...] = ()
     for line in content["lines"]:
-        source = (line["seq"], line["source_id"], line["process"])
-        activity = labels.get(line["activity"], line["activity"])
+        # The process is named once for the lines of one entry, the activity once for its factors.
+        here = (line["seq"], line["source_id"], line["process"], line["activity"])
+        factor = line.get("factor_id") or "measured, no factor"
+        activity = Cell(labels.get(line["activity"], line["activity"]), note=factor)
         rows.append(
             (
                 str(line["seq"]),
-                # The process is named once for the lines of one entry.
-                Cell(line["source_id"], note="" if source == before else line["process"]),
-                Cell(activity, note=line.get("factor_id") or "measured, no factor"),
+                Cell(line["source_id"], note="" if here[:3] == before[:3] else line["process"]),
+                Cell(factor, style=NOTE) if here == before else activity,
                 f"{number(line['amount'])} {line['unit']}",
                 number(line["kg_co2e_per_unit"]),
                 number(line["kg_co2e"]),
@@ -48,7 +49,7 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 number(line["allocated_kg_co2e"]),
             )
         )
-        before = source
+        before = here
     result = content["result"]
     total = ("", "Sum", "", "", "", number(result["system_kg_co2e"]), "", number(result["total_kg_co2e"]))
     sheet.table(columns, rows, total)
@@ -89,7 +90,7 @@ def annex_factors(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 record["gwp_set"],
                 record["region"],
                 _validity(record),
-                f"[{place}]" + (f" row {row}" if row else ""),
+                f"[{place}]" + (f" row {row}" if row and row != "none" else ""),
                 sha256(canonical_bytes(record)).hexdigest()[:16],
             )
         )

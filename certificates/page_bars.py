@@ -37,6 +37,15 @@ class Paint(Enum):
     HATCHED = WHITE
 
 
+CLASSES = {
+    "post-consumer": ("waste after use", Paint.FULL),
+    "pre-consumer": ("waste before use", Paint.HALF),
+    "primary": ("mined, never waste", Paint.DARK),
+    "internal": ("a stream of the plant's own", Paint.PALE),
+}
+"""The consumer classes of lots: what they mean, and how they are painted on every page."""
+
+
 @dataclass(frozen=True)
 class Segment:
     """One share. amount: in the same unit for the whole bar, zero or more."""

@@ -51,22 +51,30 @@ def co2_pages(content: Mapping[str, Any]) -> list[list[Item]]:
     sheet.gap(14)
     figures = beside((0, _hot_spots(content, span(8))), (column_x(8), _allocations(content, span(4))))
     counted = _boundary(content["method"])
-    ending = [not_claimed(content), how_to_check(content)]
-    whole = [figures, stacked(*counted), *ending]
-    gap = 10.0
-    if sum(block.height + gap for block in whole) - gap <= sheet.room:
-        sheet.fill(whole, gap, 30)
-    else:
-        sheet.fill([figures, *ending], gap, 30)
-        sheet.gap(16)
-        for block in counted:
-            sheet.add(block)
+    _first_page(sheet, figures, counted, not_claimed(content), how_to_check(content))
     _method(sheet, content)
     annex_lines(sheet, content)
     annex_factors(sheet, content)
     annex_constants(sheet, content)
     all_reasons(sheet, content)
     return furnish(sheet, content)
+
+
+def _first_page(sheet: Sheet, figures: Block, counted: Sequence[Block], limits: Block, check: Block) -> None:
+    """Fills page one with the fullest choice of blocks that fits; the others begin the next page."""
+    least, most = 9.0, 30.0
+    choices: list[tuple[list[Block], Sequence[Block]]] = [
+        ([figures, stacked(*counted), limits, check], []),
+        ([figures, limits, check], counted),
+        ([figures, stacked(*counted), limits], [check]),
+        ([figures, limits], [check, *counted]),
+    ]
+    fitting = (choice for choice in choices if sum(block.height + least for block in choice[0]) - least <= sheet.room)
+    blocks, rest = next(fitting, choices[-1])
+    sheet.fill(blocks, least, most)
+    for block in rest:
+        sheet.gap(16)
+        sheet.add(block)
 
 
 def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:

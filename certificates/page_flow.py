@@ -38,8 +38,8 @@ MARGIN = 40.0
 WIDTH = PAGE_WIDTH - 2 * MARGIN
 """Of the text area."""
 
-TOP = 72.0
-BOTTOM = PAGE_HEIGHT - 62.0
+TOP = 69.0
+BOTTOM = PAGE_HEIGHT - 57.0
 """Where blocks may start and must end; head and footer are outside."""
 
 GUTTER = 12.0
@@ -90,8 +90,8 @@ _ROW_PADDING = 2.2
 _MOST_LINES = 30
 """A cell with more lines is cut into several rows, so that every row fits on a page."""
 
-_WIDEST_FIXED = 100.0
-"""A column without a share gets no wider: a longer word in it is broken."""
+_MOST_NATURAL = 0.68
+"""Share of the width that columns without a share may take together; beyond it the widest are cut and break words."""
 
 
 @dataclass
@@ -208,25 +208,35 @@ def _as_cell(cell: str | Cell) -> Cell:
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> list[float]:
     """The columns' widths, padding included; together the text area's."""
-    widths = []
+    natural = {}
     for index, column in enumerate(columns):
         if column.share:
-            widths.append(0.0)
             continue
-        natural = max((LABEL.width(word) for word in column.title.split()), default=0.0)
+        widest = max((LABEL.width(word) for word in column.title.split()), default=0.0)
         for row in rows:
             cell = row[index]
             style = cell.style or column.style
-            natural = max(
-                natural, style.width(printable(cell.text, style.font)), NOTE.width(printable(cell.note, NOTE.font))
+            widest = max(
+                widest, style.width(printable(cell.text, style.font)), NOTE.width(printable(cell.note, NOTE.font))
             )
         # A hair more, so that rounding does not break a line that just fits.
-        widths.append(min(natural + 0.01, _WIDEST_FIXED) + 2 * _CELL_PADDING)
-    left = WIDTH - sum(widths)
+        natural[index] = widest + 0.01 + 2 * _CELL_PADDING
     shares = sum(column.share for column in columns)
-    return [
-        left * column.share / shares if column.share else width for column, width in zip(columns, widths, strict=True)
-    ]
+    most = _cap(list(natural.values()), WIDTH * _MOST_NATURAL)
+    fixed = {index: min(width, most) for index, width in natural.items()}
+    left = WIDTH - sum(fixed.values())
+    return [fixed[index] if index in fixed else left * column.share / shares for index, column in enumerate(columns)]
+
+
+def _cap(widths: Sequence[float], room: float) -> float:
+    """The largest width to which all of `widths` can be cut so that together they take at most `room`."""
+    left = room
+    ordered = sorted(widths)
+    for place, width in enumerate(ordered):
+        if width * (len(ordered) - place) > left:
+            return left / (len(ordered) - place)
+        left -= width
+    return room
 
 
 def _split(columns: Sequence[Column], widths: Sequence[float], row: Sequence[Cell]) -> list[list[Cell]]:

@@ -187,6 +187,16 @@ def fitted(text: str, style: Style, width: float, smallest: float) -> Style:
     return replace(style, size=size, leading=style.leading * size / style.size, tracking=style.tracking * scale)
 
 
+def shortened(text: str, style: Style, width: float) -> str:
+    """`text` if it fits in `width`, else its beginning and three dots. Only for what stands whole elsewhere."""
+    shown = printable(text, style.font)
+    if style.width(shown) <= width:
+        return shown
+    while shown and style.width(shown + "…") > width:
+        shown = shown[:-1]
+    return shown.rstrip() + "…"
+
+
 _BEFORE_UNIT = re.compile(r"(?<=[0-9]) (?=(?:%|kg|kWh|t\.km|m3|L|pt)(?![A-Za-z0-9]))")
 _AFTER_SIGN = re.compile(r"(?<=±) (?=[0-9])")
 """A number and its unit, or its sign, stay on one line."""

@@ -170,9 +170,9 @@ def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigur
         reason = content.get("supersede_reason")
         text = f"Replaces certificate {content['supersedes']}" + (f": {reason}" if reason else "")
         sheet.add(
-            padded(paragraph(text, BODY_STRONG, WIDTH - 16), WIDTH, 6, GREEN_PALE),
+            padded(paragraph(text, BODY_STRONG, WIDTH - 12), WIDTH, 6, GREEN_PALE),
         )
-        sheet.gap(8)
+        sheet.gap(6)
     if is_provisional(content):
         sheet.add(_why_provisional(content["provisional_because"]))
         sheet.gap(10)
@@ -327,7 +327,7 @@ def not_claimed(content: Mapping[str, Any]) -> Block:
         4.0,
         in_two(content["not_claimed"], inner, "×"),
     )
-    return padded(block, WIDTH, 12, TINT)
+    return padded(block, WIDTH, 10, TINT)
 
 
 def in_two(texts: Sequence[str], width: float, mark: str = "–") -> Block:

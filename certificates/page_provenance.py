@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 from certificates.page_annex import annex_constants, annex_steps
-from certificates.page_bars import Paint, Segment, labelled_bar, share_bar
+from certificates.page_bars import CLASSES, Paint, Segment, labelled_bar, share_bar
 from certificates.page_flow import BOTTOM, TOP, WIDTH, Cell, Column, Sheet, column_x, heading, span
 from certificates.page_items import (
     BODY_STRONG,
@@ -32,13 +33,7 @@ from certificates.page_parts import (
     pairs,
 )
 from certificates.page_streams import streams_drawing
-
-CLASSES = {
-    "post-consumer": ("waste after use", Paint.FULL),
-    "pre-consumer": ("waste before use", Paint.HALF),
-    "primary": ("mined, never waste", Paint.DARK),
-    "internal": ("a stream of the plant's own", Paint.PALE),
-}
+from ledger.material.chemistry import parse_formula
 
 _COUNTRY_PAINTS = (Paint.FULL, Paint.PALE, Paint.HALF)
 """In turn, so that neighbours differ; the words beside name them in the same order."""
@@ -73,8 +68,8 @@ def provenance_pages(content: Mapping[str, Any]) -> list[list[Item]]:
 
 def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
     shares = _class_shares(content)
-    # The element that most of the products is: that of this batch or of a larger sister.
-    main = max(content["balance"], key=lambda row: Decimal(row["product_kg"]))
+    main = main_element(content)
+    balance = [row for row in content["balance"] if row["element"] == main]
     return [
         KeyFigure(
             "From waste after use",
@@ -83,9 +78,23 @@ def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
             "; ".join(f"{kind} {share} %" for kind, share in shares.items() if kind != "post-consumer"),
             lambda width: share_bar(_class_segments(shares), width, 5),
         ),
-        _balance_figure(main),
-        _origin_figure(content, main["element"]),
+        _balance_figure(main, balance),
+        _origin_figure(content, main),
     ]
+
+
+def main_element(content: Mapping[str, Any]) -> str:
+    """The element that the batch is sold for: that of the largest component of its assay.
+
+    A blend of several batches has no assay of its own; then it is that of its elements of which the plant made most.
+    """
+    assay = content["batch"].get("assay")
+    if assay:
+        largest = max(assay["components"], key=lambda component: Decimal(component["wt_percent"]))
+        return next(iter(element for element in parse_formula(largest["species"]) if element != "O"), "O")
+    made = {row["element"]: Decimal(row["product_kg"]) for row in content["balance"]}
+    elements = [row["element"] for row in content["recycled"]]
+    return max(elements, key=lambda element: made.get(element, Decimal(0)), default="")
 
 
 def _class_shares(content: Mapping[str, Any]) -> dict[str, Decimal]:
@@ -100,21 +109,18 @@ def _class_segments(shares: Mapping[str, Decimal]) -> list[Segment]:
     return [Segment(kind, shares[kind], paint) for kind, (_, paint) in CLASSES.items()]
 
 
-def _balance_figure(row: Mapping[str, str]) -> KeyFigure:
-    element = row["element"]
-    percent = row["unaccounted_percent"]
-    beneath = (
-        f"{number(row['unaccounted_kg'])} of {number(row['in_kg'])} kg, uncertainty ± {row['uncertainty_kg']} kg: "
-        f"{row['verdict']}"
-    )
-    if Decimal(row["in_kg"]) == 0:
-        return KeyFigure(f"Mass balance of {element}", "none", "came in by assay", beneath)
+def _balance_figure(element: str, rows: Sequence[Mapping[str, str]]) -> KeyFigure:
+    label = f"Mass balance of {element}"
+    if not rows or Decimal(rows[0]["in_kg"]) == 0:
+        return KeyFigure(label, "none", "came in by assay", "so nothing can be said of what was lost")
+    row = rows[0]
     return KeyFigure(
-        f"Mass balance of {element}",
-        percent,
+        label,
+        row["unaccounted_percent"],
         f"% of the {element} unaccounted",
-        beneath,
-        lambda width: _balance_bar(row, width),
+        f"{number(row['unaccounted_kg'])} of {number(row['in_kg'])} kg, uncertainty ± {row['uncertainty_kg']} kg: "
+        f"{row['verdict']}",
+        lambda width: _balance_bar(row, width, 5),
     )
 
 
@@ -136,7 +142,10 @@ def _origin_figure(content: Mapping[str, Any], element: str) -> KeyFigure:
 
 def _way(content: Mapping[str, Any], height: float) -> Block:
     """The drawing of the way, or where to read it instead; as high as `height` if it can be stretched so far."""
-    note = "Rare-earth elements in kg, every width to one scale; hatched is what no record accounts for."
+    note = (
+        "Rare-earth elements in kg, every width to one scale. Lots are painted by their class, as above; hatched is "
+        "what no record accounts for."
+    )
     head = stacked(heading("From the lots to this batch", WIDTH, note), 4.0)
     drawing = streams_drawing(content, height - head.height)
     if drawing is None:
@@ -201,27 +210,37 @@ def _recycled(content: Mapping[str, Any]) -> Block:
 def _origin(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """Element by element, two beside each other."""
     elements = list(dict.fromkeys(row["element"] for row in content["origin"]))
-    blocks = [_origin_of(element, content["origin"], span(6)) for element in elements]
     sheet.heading(
         "Origin, stage by stage",
         "As the suppliers declared it; hatched is unknown. The lots' entries name the evidence.",
-        keep=blocks[0].height if blocks else 0.0,
+        keep=60,
     )
-    for start in range(0, len(blocks), 2):
-        pair = blocks[start : start + 2]
-        sheet.add(beside(*((column_x(6 * index), block) for index, block in enumerate(pair))))
+    for start in range(0, len(elements), 2):
+        pair = elements[start : start + 2]
+        columns = [_origin_of(element, content["origin"], span(6)) for element in pair]
+        for line in zip_longest(*columns, fillvalue=Block((), 0.0)):
+            sheet.add(beside(*((column_x(6 * index), block) for index, block in enumerate(line))), keep=10)
         sheet.gap(6)
 
 
-def _origin_of(element: str, rows: Sequence[Mapping[str, Any]], width: float) -> Block:
-    parts: list[Block | float] = [paragraph(element, BODY_STRONG, width), 1.0]
+MOST_COUNTRIES = 12
+
+
+def _origin_of(element: str, rows: Sequence[Mapping[str, Any]], width: float) -> list[Block]:
+    """The element's name and one bar for each stage."""
+    blocks = [stacked(paragraph(element, BODY_STRONG, width), 1.0)]
     for row in rows:
         if row["element"] == element:
-            words = [f"{share['country']} {share['percent']} %" for share in row["shares"]]
+            shares = row["shares"]
+            words = [f"{share['country']} {share['percent']} %" for share in shares[:MOST_COUNTRIES]]
+            if len(shares) > MOST_COUNTRIES:
+                rest = sum((Decimal(share["percent"]) for share in shares[MOST_COUNTRIES:]), Decimal(0))
+                words.append(f"{len(shares) - MOST_COUNTRIES} others {rest} %")
             if Decimal(row["unknown_percent"]) > 0:
                 words.append(f"unknown {row['unknown_percent']} %")
-            parts += [labelled_bar(row["stage"], _origin_segments(row), ", ".join(words), width, 46, 84), 2.0]
-    return stacked(*parts)
+            bar = labelled_bar(row["stage"], _origin_segments(row), ", ".join(words), width, 46, 84)
+            blocks.append(stacked(bar, 2.0))
+    return blocks
 
 
 def _origin_segments(row: Mapping[str, Any]) -> list[Segment]:
@@ -270,14 +289,14 @@ def _balance_cell(row: Mapping[str, str]) -> Callable[[float], Block]:
     return lambda width: Block(tuple(_balance_bar(row, width).at(0, 1.6)), 9.5)
 
 
-def _balance_bar(row: Mapping[str, str], width: float) -> Block:
+def _balance_bar(row: Mapping[str, str], width: float, height: float = 6.5) -> Block:
     """Products, residues and what is unaccounted; the full width is what came in, or what went out if that is more."""
     segments = [
         Segment("products", Decimal(row["product_kg"]), Paint.FULL),
         Segment("residues", Decimal(row["residue_kg"]), Paint.PALE),
         Segment("unaccounted", max(Decimal(row["unaccounted_kg"]), Decimal(0)), Paint.HATCHED),
     ]
-    return share_bar(segments, width, 6.5)
+    return share_bar(segments, width, height)
 
 
 def _settlements(sheet: Sheet, content: Mapping[str, Any]) -> None:

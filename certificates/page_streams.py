@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from certificates.page_bars import Paint, painted
+from certificates.page_bars import CLASSES, Paint, painted
 from certificates.page_flow import WIDTH
 from certificates.page_items import (
     GREEN,
@@ -31,6 +31,7 @@ from certificates.page_items import (
     Text,
     paragraph,
     printable,
+    shortened,
     stacked,
     wrap,
 )
@@ -74,10 +75,13 @@ def streams_drawing(content: Mapping[str, Any], height: float) -> Block | None:
     Returns: None where the content does not allow it (see `map_streams`) or the way is too long for a page.
     """
     streams = map_streams(content)
-    return None if streams is None else _drawn(streams, height)
+    if streams is None:
+        return None
+    paints = {f"lot:{lot['batch_id']}": CLASSES[lot["consumer_class"]][1] for lot in content["lots"]}
+    return _drawn(streams, paints, height)
 
 
-def _drawn(streams: StreamMap, target: float) -> Block | None:
+def _drawn(streams: StreamMap, paints: Mapping[str, Paint], target: float) -> Block | None:
     rows = _rows(streams)
     words = [_row_words(row, index) for index, row in enumerate(rows)]
     tops = _tops(rows, words)
@@ -102,7 +106,7 @@ def _drawn(streams: StreamMap, target: float) -> Block | None:
             free = 0.0
             if node.kind == "lot" and index == 0:
                 free = bar.width + _gap(row) - 3 if node is not row[-1] else WIDTH - bar.x
-            items += _bar_items(node, bar, y, free)
+            items += _bar_items(node, bar, paints.get(node.key), y, free)
         items += _exits(row, bars, index, y, scale)
     return Block(tuple(items), height)
 
@@ -185,15 +189,16 @@ def _row_words(row: Sequence[Node], index: int) -> Block:
 
 
 def _named(name: str, words: str, style: Style) -> Block:
-    """A strong name, and the words after it on the same line and those below."""
-    start = style.width(printable(name, style.font)) + 4
-    if start > _WORDS_WIDTH * 0.6:
-        return stacked(paragraph(name, style, _WORDS_WIDTH), paragraph(words, NOTE, _WORDS_WIDTH))
-    lines = wrap(words, NOTE, _WORDS_WIDTH - start)
-    rest = words[len(lines[0]) :].strip()
-    first = paragraph(lines[0], NOTE, _WORDS_WIDTH - start)
-    head = Block((*paragraph(name, style, _WORDS_WIDTH).items, *first.at(start, 0)), first.height)
-    return stacked(head, paragraph(rest, NOTE, _WORDS_WIDTH)) if rest else head
+    """A strong name and the words after it, on two lines at most; more ends in dots and is whole in the annex."""
+    name = shortened(name, style, _WORDS_WIDTH * 0.75)
+    start = style.width(name) + 4
+    words = " ".join(printable(words, NOTE.font).split())
+    first = wrap(words, NOTE, _WORDS_WIDTH - start)[0]
+    rest = words[len(first) :].strip()
+    head = Block(
+        (*paragraph(name, style, _WORDS_WIDTH).items, *paragraph(first, NOTE, _WORDS_WIDTH).at(start, 0)), NOTE.leading
+    )
+    return stacked(head, paragraph(shortened(rest, NOTE, _WORDS_WIDTH), NOTE, _WORDS_WIDTH)) if rest else head
 
 
 def _tops(rows: Sequence[Sequence[Node]], words: Sequence[Block]) -> list[float]:
@@ -237,15 +242,20 @@ def _ribbon(
     return items
 
 
-def _bar_items(node: Node, bar: _Bar, y: float, free: float) -> list[Item]:
-    """A bar with its name in it; the name of a lot of the first row stands above. free: room to the right for that."""
+def _bar_items(node: Node, bar: _Bar, paint: Paint | None, y: float, free: float) -> list[Item]:
+    """A bar with its name in it; the name of a lot of the first row stands above.
+
+    paint: of a lot, by its class. free: room to the right for the name above.
+    """
     items: list[Item] = [Box(bar.x, y, bar.width, _BAR_HEIGHT, fill=INK if node.kind == "step" else GREEN)]
+    if paint is not None:
+        items = painted(bar.x, y, bar.width, _BAR_HEIGHT, paint)
     name = printable(node.name, _IN_BAR.font)
     if free > 0:
         for text in (f"{name}  {_kg(node.size_kg)}", name):
             if _ABOVE_BAR.width(text) <= free:
                 return [*items, Text(bar.x, y - 3, text, _ABOVE_BAR)]
-    if _IN_BAR.width(name) <= bar.width - 5:
+    if paint is None and _IN_BAR.width(name) <= bar.width - 5:
         items.append(Text(bar.x + 2.5, y + 7.2, name, _IN_BAR))
     return items
 
@@ -280,11 +290,8 @@ def _exits(row: Sequence[Node], bars: Mapping[tuple[str, int], _Bar], level: int
 
 
 def _exit_words(text: str, x: float, baseline: float) -> list[Item]:
-    """One line of words; shortened with dots where they are too long, for the annex has them whole."""
-    shown = printable(formula(text), SMALL.font)
-    while SMALL.width(shown) > _EXIT_WIDTH and len(shown) > 2:
-        shown = shown[:-2].rstrip() + "…"
-    return [Text(x, baseline, shown, SMALL)]
+    """One line of words; what is longer ends in dots and is whole in the annex."""
+    return [Text(x, baseline, shortened(formula(text), SMALL, _EXIT_WIDTH), SMALL)]
 
 
 def _stub(leaving: Exit, x: float, y: float, width: float, depth: float) -> list[Item]:

@@ -465,3 +465,141 @@ def _steps() -> list[dict[str, Any]]:
              [output("OX-NdPr-501-A", "NdPr oxide", "212.4179", "250.00", "kg"),
               output("OX-NdPr-501-B", "NdPr oxide", "149.7121", "176.20", "kg")], []),
     ]  # fmt: skip
+
+
+LONG_NAME = (
+    "neodymium-praseodymium didymium oxide, calcined twice, milled, sieved below 45 micrometres, for sintered magnets"
+)
+LONG_ID = "BEL-2026-11-24-OX-NdPr-501-A-PART-7-OF-12-RELABELLED-AFTER-AUDIT"
+UNBROKEN = "W" * 300
+"""The longest text that an entry can hold, without a place to break it."""
+
+
+def crowded_co2_sample() -> dict[str, Any]:
+    """A CO2 content with what a page must bear: long names, 40 activities, long numbers, many reasons and limits."""
+    content = co2_sample()
+    content["certificate_id"] = "f" * 64
+    content["supersedes"] = "e" * 64
+    content["supersede_reason"] = UNBROKEN
+    content["issuer"] = {"name": UNBROKEN, "site": LONG_NAME, "country": "GB"}
+    content["batch"] |= {"batch_id": LONG_ID, "product": UNBROKEN, "mass_kg": "123456789012.123456789012"}
+    content["declared_unit"] = f"1 kg {UNBROKEN}"
+    content["provisional_because"] = [f"{UNBROKEN[:200]} {number}" for number in range(40)]
+    content["result"] |= {
+        "kg_co2e_per_kg": "123456789012.3456",
+        "total_kg_co2e": "123456789012345678.123456",
+        "system_kg_co2e": "123456789012345678.1234",
+    }
+    content["lines"] = [
+        content["lines"][number % len(content["lines"])]
+        | {
+            "seq": 9007199254740991 - number,
+            "source_id": LONG_ID,
+            "process": UNBROKEN,
+            "activity": f"{'w' * 58}-{number}",
+            "amount": "123456789012.123456789012",
+            "unit": "t.kmt.kmt.km",
+            "factor_id": "w" * 64,
+            "kg_co2e_per_unit": "123456789012.123456789012",
+            "kg_co2e": "123456789012345678901234.123456789012",
+        }
+        for number in range(40)
+    ]
+    content["hot_spots"] = [
+        content["hot_spots"][0] | {"activity": f"{'w' * 58}-{number}", "label": f"{'W' * 58} {number}"}
+        for number in range(40)
+    ]
+    content["factors"] = [
+        content["factors"][0]
+        | {"factor_id": f"{'w' * 60}{number}", "source": f"{UNBROKEN} {number}", "licence": LONG_NAME}
+        for number in range(40)
+    ]
+    content["method"] |= {
+        "boundary": f"Partial footprint, cradle to gate: {LONG_NAME * 5}",
+        "boundary_stages": [UNBROKEN] * 40,
+        "cut_offs": LONG_NAME * 20,
+        "limits": [LONG_NAME * 20] * 3,
+    }
+    content["results_by_allocation"]["economic"] = {"not_available": UNBROKEN}
+    return content
+
+
+def empty_co2_sample() -> dict[str, Any]:
+    """A CO2 content of a batch that cost nothing: zeros, no lines, no hot spots, no period."""
+    content = co2_sample()
+    content |= {"state": "final", "provisional_because": [], "lines": [], "factors": [], "hot_spots": []}
+    zero = {"kg_co2e_per_kg": "0.0000", "total_kg_co2e": "0.000000"}
+    interval = {"low_kg_co2e_per_kg": "0.0000", "high_kg_co2e_per_kg": "0.0000", "covered_percent": "0.0", "method": ""}
+    content["result"] = zero | {"system_kg_co2e": "0.0000", "interval_95": interval}
+    content["results_by_allocation"] = dict.fromkeys(("mass", "economic", "element"), zero)
+    content["method"] |= {"period": {}, "boundary_stages": [], "limits": [], "primary_data_percent": "0.0"}
+    content["not_claimed"] = []
+    return content
+
+
+def crowded_provenance_sample() -> dict[str, Any]:
+    """A provenance content with 12 lots, of which two are tiny, long names, and a step that draws on all of them."""
+    content = provenance_sample()
+    content["state"] = "provisional"
+    content["provisional_because"] = [LONG_NAME]
+    content["batch"] |= {"batch_id": LONG_ID, "product": LONG_NAME}
+    amounts = ["0.0100", "900.0000", "0.2000", *(f"{40 + 7 * number}.0000" for number in range(9))]
+    total = sum(Decimal(amount) for amount in amounts)
+    content["lots"] = [
+        content["lots"][number % 3]
+        | {
+            "batch_id": f"LOT-{number}-{'N' * 50}",
+            "description": UNBROKEN,
+            "share_percent": "8.3" if number else "8.7",
+            "country_of_dispatch": "GB",
+        }
+        for number in range(12)
+    ]
+    countries = [{"country": f"{first}{second}", "percent": "2.0"} for first in "ABCDE" for second in "KLMNOPQRST"]
+    content["origin"] = [
+        {"element": element, "stage": stage, "shares": countries[:45], "unknown_percent": "10.0"}
+        for element in ("Nd", "Pr", "Dy")
+        for stage in ("mined", "refined", "separated", "melted", "produced")
+    ]
+    steps = [
+        {
+            "seq": 100 + number,
+            "step_id": f"S{number}",
+            "kind": "step",
+            "process": f"{LONG_NAME} {number}",
+            "on": "2026-01-01",
+            "inputs": [{"batch_id": lot["batch_id"], "rare_earths_kg": amount}],
+            "outputs": [{"batch_id": f"B-{number}", "product": UNBROKEN, "rare_earths_kg": amount}],
+            "residues": [],
+        }
+        for number, (lot, amount) in enumerate(zip(content["lots"], amounts, strict=True))
+    ]
+    draws = [{"batch_id": f"B-{number}", "rare_earths_kg": amount} for number, amount in enumerate(amounts)]
+    steps.append(
+        {
+            "seq": 200,
+            "step_id": "S-LAST",
+            "kind": "blend",
+            "process": UNBROKEN,
+            "on": "2026-01-02",
+            "inputs": draws,
+            "outputs": [
+                {"batch_id": LONG_ID, "product": UNBROKEN, "rare_earths_kg": "500.0000"},
+                {"batch_id": "SISTER", "product": UNBROKEN, "rare_earths_kg": str(total - 510)},
+            ],
+            "residues": [{"description": UNBROKEN, "mass_kg": "1", "rare_earths_kg": "1.0000"}] * 5,
+        }
+    )
+    content["steps"] = steps
+    content["settlements"] = [content["settlements"][0] | {"batch_id": LONG_ID}] * 12
+    return content
+
+
+SAMPLES = {
+    "co2": co2_sample,
+    "final co2": final_co2_sample,
+    "provenance": provenance_sample,
+    "crowded co2": crowded_co2_sample,
+    "empty co2": empty_co2_sample,
+    "crowded provenance": crowded_provenance_sample,
+}
