@@ -118,6 +118,8 @@ def _draw(batch: Batch, draw: Draw, field: str) -> Batch:
     if amount is None:
         name, amount, size = ("volume_l", draw.volume_l, batch.volume_l)
     assert amount is not None  # a Draw has one measure
+    if batch.remaining == 0:
+        raise _nothing_left(batch, f"{field}/{name}", format_decimal(amount))
     if size is None:
         measures = {"kg": "mass_kg: it is weighed", "L": "volume_l: its volume is measured"}
         expected = measures.get(batch.unit, '"whole": true: it is not measured')
@@ -137,14 +139,7 @@ def _draw_whole(batch: Batch, field: str) -> Batch:
     if batch.status == "in stock":
         return replace(batch, drawn=batch.size or Decimal(0), drawn_whole=True)
     if not batch.remaining:
-        raise OverdrawnError(
-            problem(
-                f"{field}/whole",
-                True,
-                f"a batch that is there; nothing is left of {batch.batch_id}",
-                "Draw from another batch; if an earlier entry is wrong, log a correction of it first.",
-            )
-        )
+        raise _nothing_left(batch, f"{field}/whole", True)
     measure = "mass_kg" if batch.mass_kg is not None else "volume_l"
     left = format_decimal(batch.remaining)
     raise RuleError(
@@ -153,6 +148,20 @@ def _draw_whole(batch: Batch, field: str) -> Batch:
             True,
             f"the amount, for {batch.batch_id} is not whole any more: {left} {batch.unit} are left",
             f'Write "{measure}": "{left}" for all that is left.',
+        )
+    )
+
+
+def _nothing_left(batch: Batch, field: str, value: object) -> OverdrawnError:
+    return OverdrawnError(
+        problem(
+            field,
+            value,
+            f"a batch that is there: {format_decimal(batch.size or Decimal(0))} {batch.unit} of {batch.batch_id} were "
+            "there, and nothing is left"
+            if batch.size
+            else f"a batch that is there; all of {batch.batch_id} was drawn",
+            "Draw from another batch; if an earlier entry is wrong, log a correction of it first.",
         )
     )
 
