@@ -3,7 +3,9 @@
 Nothing of the PDF is parsed here, so hostile bytes meet no parser but the few lines below. The container (CMS, RFC
 5652) is not searched for what we want: its parts are taken out, the one container that our profile makes of them is
 built anew, and the bytes must be equal. So no byte of the file is free: the ranges are covered by the digest, and the
-gap between them is fixed by the profile. Without this, unsigned parts of a CMS could be changed unnoticed.
+gap between them is fixed by the profile. Without this, unsigned parts of a CMS could be changed unnoticed. One thing is
+left, a property of ECDSA: whoever has a signature (r, s) can derive (r, n - s), which holds over the same bytes and
+says the same; it differs in many bytes, so no damage makes it.
 
 Profile: PAdES baseline B-B (ETSI EN 319 142-1) as pyHanko writes it: SHA-256, ECDSA, one signer by issuer and serial
 number, signed attributes content-type, message-digest and signing-certificate-v2 (RFC 5035), no unsigned attributes.

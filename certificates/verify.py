@@ -241,7 +241,10 @@ def _check_signer(container: Container, covered: SignedBytes, roots: Sequence[An
         _wrong(f"{covered.signed_at:%Y-%m-%d %H:%M} UTC", f"a signing time before now, {now:%Y-%m-%d %H:%M %Z}")
     chain = verify_signer(container.leaf, container.intermediates, roots, covered.signed_at)
     names = " <- ".join(certificate.subject.rfc4514_string() for certificate in chain)
-    return f"{names}; valid at the time that the issuer claims, {covered.signed_at:%Y-%m-%d %H:%M} UTC"
+    return (
+        f"{names}; valid at the time that the issuer claims, {covered.signed_at:%Y-%m-%d %H:%M} UTC. Whether it was "
+        "revoked since was not looked up"
+    )
 
 
 def _parse_files(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, Any], Evidence, Head]:
