@@ -26,7 +26,7 @@ from ledger.log.checkpoint import parse_checkpoint
 from ledger.material.entries import CertificateIssued
 from ledger.service.append import Draft, append_entries
 from ledger.service.read import head, plant_of
-from tests.certified_plant import CERTIFIED, NOW, CertifiedPlant, embedded, failed_checks, verify
+from tests.certified_plant import CERTIFIED, NOW, CertifiedPlant, embedded, failed_checks, make_certified_plant, verify
 from tests.store_samples import ACTOR
 
 
@@ -50,6 +50,13 @@ def test_an_issued_certificate_verifies(kind: str, request: pytest.FixtureReques
     assert failed_checks(verification) == []
     assert verification.verdict == VALID
     assert verification.content == issued.content
+
+
+def test_a_certificate_verifies_whichever_database_holds_the_log(database_url: str, tmp_path: Path) -> None:
+    plant = make_certified_plant(database_url, tmp_path)
+    verification = verify(plant.issue().pdf, plant.trust, status_of=status_of(plant))
+    plant.ledger.engine.dispose()
+    assert verification.verdict == VALID
 
 
 def test_the_log_says_that_it_was_issued(co2: Issued, plant: CertifiedPlant) -> None:
