@@ -14,11 +14,6 @@ from ledger.log.canonical import canonical_bytes
 
 def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """Every line of the footprint, with the sum that is the headline."""
-    sheet.heading(
-        "Annex A: every line",
-        "A line is an amount from a log entry times a factor; the share is what the chosen allocation gives this "
-        "batch.",
-    )
     columns = [
         Column("Entry", align="right"),
         Column("Source", share=0.9),
@@ -52,7 +47,14 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
         before = here
     result = content["result"]
     total = ("", "Sum", "", "", "", number(result["system_kg_co2e"]), "", number(result["total_kg_co2e"]))
-    sheet.table(columns, rows, total)
+    sheet.table(
+        "Annex A: every line",
+        "A line is an amount from a log entry times a factor; the share is what the chosen allocation gives this "
+        "batch.",
+        columns,
+        rows,
+        total,
+    )
 
 
 def share_text(share: str) -> str:
@@ -62,11 +64,6 @@ def share_text(share: str) -> str:
 
 def annex_factors(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """The emission factors as they were used, with source and hash; each source is written out once."""
-    sheet.heading(
-        "Annex B: emission factors",
-        "As used; whole records in certificate.json. The hash is the first part of each record's SHA-256, as adopted "
-        "in the log.",
-    )
     sources: dict[str, int] = {}
     columns = [
         Column("Factor", share=1.0),
@@ -94,7 +91,13 @@ def annex_factors(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 sha256(canonical_bytes(record)).hexdigest()[:16],
             )
         )
-    sheet.table(columns, rows)
+    sheet.table(
+        "Annex B: emission factors",
+        "As used; whole records in certificate.json. The hash is the first part of each record's SHA-256, as adopted "
+        "in the log.",
+        columns,
+        rows,
+    )
     sheet.gap(5)
     for source, place in sources.items():
         sheet.text(f"[{place}] {source}", SMALL)
@@ -125,7 +128,6 @@ def annex_constants(sheet: Sheet, content: Mapping[str, Any]) -> None:
 
 def annex_steps(sheet: Sheet, content: Mapping[str, Any]) -> None:
     """Every step from the lots to the batch."""
-    sheet.heading("Annex: every step", "In log order, amounts as weighed or metered.")
     columns = [
         Column("Entry", align="right"),
         Column("Step", share=1.0),
@@ -149,7 +151,7 @@ def annex_steps(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 residues or "none logged",
             )
         )
-    sheet.table(columns, rows)
+    sheet.table("Annex: every step", "In log order, amounts as weighed or metered.", columns, rows)
 
 
 def _stream(item: Mapping[str, Any], without_amount: str) -> str:

@@ -158,8 +158,15 @@ class Sheet:
                 block = beside((0, paragraph(label, LABEL, label_width - 6)), (0, block))
             self.add(block)
 
-    def table(self, columns: Sequence[Column], rows: Sequence[Row], total: Row | None = None) -> None:
-        """A table; its header is repeated on each page, and a page never ends with the header alone.
+    def table(
+        self,
+        title: str,
+        note: str,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        total: Row | None = None,
+    ) -> None:
+        """A section with a table. The header is repeated on each page; no page ends with heading or header alone.
 
         total: a last row set strong, kept with the row before it.
         """
@@ -175,7 +182,7 @@ class Sheet:
                 built[-1] = stacked(built[-1], last)
             else:
                 built.append(last)
-        self.need(header.height + (built[0].height if built else 0.0))
+        self.heading(title, note, keep=header.height + (built[0].height if built else 0.0))
         self.add(header)
         for row in built:
             if row.height > self.room:

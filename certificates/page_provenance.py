@@ -9,7 +9,7 @@ from typing import Any
 
 from certificates.page_annex import annex_constants, annex_steps
 from certificates.page_bars import CLASSES, Paint, Segment, labelled_bar, share_bar
-from certificates.page_flow import BOTTOM, TOP, WIDTH, Cell, Column, Sheet, column_x, heading, span
+from certificates.page_flow import WIDTH, Cell, Column, Sheet, column_x, heading, span
 from certificates.page_items import (
     BODY_STRONG,
     NOTE,
@@ -44,18 +44,23 @@ def provenance_pages(content: Mapping[str, Any]) -> list[list[Item]]:
     sheet = Sheet()
     opening(sheet, content, _key_figures(content))
     sheet.gap(14)
-    check = how_to_check(content)
+    check, limits = how_to_check(content), not_claimed(content)
     gap = 16.0
     way = _way(content, sheet.room - check.height - gap)
-    if way.height + gap + check.height > sheet.room:
-        way = _way(content, BOTTOM - TOP)
-    sheet.fill([way, check], gap, 30)
+    fits = way.height + gap + check.height <= sheet.room
+    if fits:
+        sheet.fill([way, check], gap, 30)
+    else:
+        sheet.fill([limits, check], gap, 30)
+        sheet.gap(gap)
+        sheet.add(_way(content, 0.0))
     _lots(sheet, content)
     sheet.gap(14)
     sheet.add(_recycled(content))
     _origin(sheet, content)
-    sheet.gap(14)
-    sheet.add(not_claimed(content))
+    if fits:
+        sheet.gap(14)
+        sheet.add(limits)
     _balance(sheet, content)
     _settlements(sheet, content)
     sheet.gap(14)
@@ -155,7 +160,6 @@ def _way(content: Mapping[str, Any], height: float) -> Block:
 
 
 def _lots(sheet: Sheet, content: Mapping[str, Any]) -> None:
-    sheet.heading("Where it came from", "The share is of this batch's rare-earth mass. Dispatch is not origin.")
     columns = [
         Column("Entry", align="right"),
         Column("Lot", share=1.4),
@@ -183,7 +187,9 @@ def _lots(sheet: Sheet, content: Mapping[str, Any]) -> None:
                 Cell(draw=_share_cell(Decimal(lot["share_percent"]), paint)),
             )
         )
-    sheet.table(columns, rows)
+    sheet.table(
+        "Where it came from", "The share is of this batch's rare-earth mass. Dispatch is not origin.", columns, rows
+    )
 
 
 def _share_cell(percent: Decimal, paint: Paint) -> Callable[[float], Block]:
@@ -252,11 +258,6 @@ def _origin_segments(row: Mapping[str, Any]) -> list[Segment]:
 
 
 def _balance(sheet: Sheet, content: Mapping[str, Any]) -> None:
-    sheet.heading(
-        "What came in and where it went",
-        "Over every step behind this batch, co-products included. A residue without an assay counts as holding "
-        "nothing, so what it took is unaccounted. Bar: products, residues, unaccounted.",
-    )
     columns = [
         Column("Element"),
         Column("In, kg", align="right"),
@@ -282,7 +283,13 @@ def _balance(sheet: Sheet, content: Mapping[str, Any]) -> None:
         )
         for row in content["balance"]
     ]
-    sheet.table(columns, rows)
+    sheet.table(
+        "What came in and where it went",
+        "Over every step behind this batch, co-products included. A residue without an assay counts as holding "
+        "nothing, so what it took is unaccounted. Bar: products, residues, unaccounted.",
+        columns,
+        rows,
+    )
 
 
 def _balance_cell(row: Mapping[str, str]) -> Callable[[float], Block]:
@@ -302,7 +309,6 @@ def _balance_bar(row: Mapping[str, str], width: float, height: float = 6.5) -> B
 def _settlements(sheet: Sheet, content: Mapping[str, Any]) -> None:
     if not content["settlements"]:
         return
-    sheet.heading("Assays that were settled", "Weight per cent, as each party reported it.")
     columns = [
         Column("Batch", share=2.0),
         Column("Species", share=1.0),
@@ -322,7 +328,7 @@ def _settlements(sheet: Sheet, content: Mapping[str, Any]) -> None:
         )
         for row in content["settlements"]
     ]
-    sheet.table(columns, rows)
+    sheet.table("Assays that were settled", "Weight per cent, as each party reported it.", columns, rows)
 
 
 def _custody(content: Mapping[str, Any]) -> Block:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from io import BytesIO
 from typing import Any
 from xml.sax.saxutils import escape
@@ -56,7 +56,7 @@ def render_base(content: Mapping[str, Any], evidence: Mapping[str, Any]) -> byte
 
 
 def _issued(content: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(content["issued_at"])
+    return datetime.fromisoformat(content["issued_at"]).astimezone(UTC)
 
 
 def _attach(pdf: pikepdf.Pdf, name: str, data: bytes, description: str, date: datetime) -> pikepdf.Object:

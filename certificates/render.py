@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from io import BytesIO
+from threading import Lock
 from typing import Any
 
 from reportlab import rl_config
@@ -22,6 +23,9 @@ from certificates.page_provenance import provenance_pages
 from ledger.errors import InputError, problem
 
 RENDERER = "magnet-ledger-page/1"
+
+_drawing = Lock()
+"""reportlab's font objects belong to one document at a time."""
 
 
 def layout(content: Mapping[str, Any]) -> list[list[Item]]:
@@ -48,6 +52,12 @@ def render_page(content: Mapping[str, Any]) -> bytes:
     content: a certificate content, see docs/certificate-format.md.
     Returns: the same bytes for the same content, in every process.
     """
+    pages = layout(content)
+    with _drawing:
+        return _draw_pages(pages)
+
+
+def _draw_pages(pages: list[list[Item]]) -> bytes:
     fonts.register_fonts()
     # The canvas takes invariant as an argument, but images and a few objects look at the global.
     rl_config.invariant = 1
@@ -62,7 +72,7 @@ def render_page(content: Mapping[str, Any]) -> bytes:
         initialFontName=fonts.REGULAR,  # the default, Helvetica, would not be embedded
         initialFontSize=8,
     )
-    for items in layout(content):
+    for items in pages:
         for item in items:
             _draw(canvas, item)
         canvas.showPage()
