@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
@@ -123,13 +122,13 @@ def session_token(request: Request, services: Services) -> str | None:
     return request.cookies.get(_cookie_name(request, services, "magnet_ledger_session"))
 
 
-def set_session_cookie(response: Response, request: Request, token: str, expires: datetime) -> None:
-    """Give the browser its session."""
+def set_session_cookie(response: Response, request: Request, token: str) -> None:
+    """Give the browser its session. Its age is counted by the browser, whose clock may be wrong; the end is ours."""
     services = services_of(request)
     response.set_cookie(
         _cookie_name(request, services, "magnet_ledger_session"),
         token,
-        expires=expires,
+        max_age=int(services.session_lasts.total_seconds()),
         path="/",
         httponly=True,
         samesite="lax",

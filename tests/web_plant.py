@@ -6,6 +6,7 @@ Shared by the tests of the JSON interface and those in a browser.
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,17 +14,22 @@ from typing import Any
 
 import uuid6
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from api.app import create_app
 from api.settings import Settings
+from certificates.issue import issue_certificate
+from certificates.keys import DemoAuthority, make_demo_authority
+from certificates.pdfa import render_base
 from certificates.verify import Trust
 from ledger.log.checkpoint import format_vkey
 from ledger.service.accounts import create_account, create_api_key
 from ledger.service.append import Appended, Draft, append_entries, create_log
 from ledger.service.context import Actor, Ledger, make_actor
 from ledger.service.factor_library import default_adoption
+from ledger.service.read import head
 from ledger.store.database import make_engine
 
 ORIGIN = "ledger.example/api-tests"
@@ -51,6 +57,12 @@ class Plant:
     actor: Actor
     app: FastAPI
     clock: Clock
+    authority: DemoAuthority
+
+    @property
+    def tree_size(self) -> int:
+        """How many entries the log has."""
+        return head(self.ledger).tree_size
 
     def client(self, **options: Any) -> TestClient:
         """A visitor with an empty cookie jar."""
@@ -73,6 +85,43 @@ class Plant:
         answer = log_in(client, username)
         assert answer.status_code == 303, answer.text
         return client
+
+    def assay(self, batch_id: str) -> None:
+        """The laboratory finds 22.8 % Nd in a batch."""
+        self.log("assay", {
+            "assay_id": f"A-{batch_id}", "batch_id": batch_id, "party": "plant", "method": "ICP-OES",
+            "components": [{"species": "Nd", "wt_percent": "22.8", "uncertainty_percent": "0.8"}],
+            "reported_on": "2026-11-22",
+        })  # fmt: skip
+
+    def certificate(self, kind: str = "co2") -> bytes:
+        """A genuine certificate of a batch of milled magnets, which is logged first."""
+        self.log("receipt", RECEIPT | {"batch_id": "IN-C"})
+        self.assay("IN-C")
+        self.log("step", {
+            "step_id": "ST-C", "process": "mill", "performed_on": "2026-11-21",
+            "inputs": [{"batch_id": "IN-C", "whole": True}],
+            "outputs": [{"batch_id": "MI-C", "product": "milled magnets", "mass_kg": "998"}],
+            "activity": [{"activity": "electricity", "amount": "120", "unit": "kWh"}],
+        })  # fmt: skip
+        self.assay("MI-C")
+        # In a thread of its own: signing runs an event loop, and a browser test's own thread has one running already.
+        with ThreadPoolExecutor(1) as pool:
+            issued = pool.submit(
+                issue_certificate, self.ledger, "MI-C", kind, self.authority.issuer, self.actor
+            ).result()
+        return issued.pdf
+
+
+RECEIPT: dict[str, Any] = {
+    "batch_id": "IN-1",
+    "site_id": "BEL",
+    "description": "hard-disk magnets",
+    "form": "magnets",
+    "consumer_class": "post-consumer",
+    "received_on": "2026-11-20",
+    "dry_mass_kg": "1000",
+}
 
 
 def hidden(page: str, name: str) -> str:
@@ -124,6 +173,7 @@ def make_plant(url: str, pins: Path, *, secure_cookies: bool = False) -> Plant:
     create_account(ledger, "operator", PASSWORD, "operator", actor.actor)
     create_account(ledger, "auditor", PASSWORD, "auditor", actor.actor)
     settings = Settings(database_url=url, origin=ORIGIN, secure_cookies=secure_cookies)
-    trust = Trust(roots=(), vkeys=(format_vkey(ORIGIN, key.public_key()),))
-    app = create_app(settings, ledger=ledger, actor=actor, trust=trust, now=clock)
-    return Plant(ledger, actor, app, clock)
+    authority = make_demo_authority("Test plant", "GB", clock() - timedelta(days=1))
+    trust = Trust((authority.root.public_bytes(Encoding.PEM),), (format_vkey(ORIGIN, key.public_key()),))
+    app = create_app(settings, ledger=ledger, actor=actor, trust=trust, now=clock, render=render_base)
+    return Plant(ledger, actor, app, clock, authority)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from api import auth
 from api.auth import PageLogin
 from api.services import ServicesNow
+from api.web.formatting import size_words
 from api.web.genealogy import Drawing, Node, draw
 from api.web.templating import render_page
 from ledger.errors import RuleError
@@ -143,7 +144,7 @@ def _in_order(plant: Plant, steps: dict[str, tuple[list[str], list[str]]]) -> di
 def _batch_node(plant: Plant, name: str, here: str) -> Node:
     batch = plant.batches[name]
     css = "here" if name == here else "lot" if batch.made_by == "receipt" else ""
-    under = _short(f"{batch.product}, {batch_summary(batch)['size']}", 30)
+    under = (_short(batch.product, 25), size_words(batch_summary(batch)))
     return Node(f"batch {name}", "batch", _short(name, 24), under, css, f"/batches/{name}")
 
 

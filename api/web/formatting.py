@@ -90,6 +90,11 @@ def certificate_class(status: str) -> str:
     return {"valid": "is-good", "superseded": "is-warn", "revoked": "is-bad"}.get(status, "")
 
 
+def balance_class(verdict: str) -> str:
+    """Colour class of a balance's verdict: green for one that closes, none for one that nobody measured."""
+    return {"closed": "is-good", "not measured": ""}.get(verdict, "is-warn")
+
+
 def list_pair(word: str) -> tuple[str, str]:
     """An option of a list whose value is its own label."""
     return word, word.capitalize()
@@ -101,6 +106,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "left_words": left_words,
     "certificate_kind": certificate_kind,
     "certificate_class": certificate_class,
+    "balance_class": balance_class,
     "list_pair": list_pair,
     "rounded": rounded,
     "short_hash": short_hash,

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-BATCH_WIDTH, BATCH_HEIGHT = 196, 58
+BATCH_WIDTH, BATCH_HEIGHT = 196, 74
 STEP_HEIGHT = 30
 CHARACTER_WIDTH = 7.4
 """Width of a character of a step's label, in px, generously."""
@@ -21,12 +21,13 @@ SWEEPS = 12
 
 @dataclass(frozen=True)
 class Node:
-    """A batch or a step. under: second line of a batch. css: further classes. href: where it leads; "" for nowhere."""
+    """A batch or a step. under: further lines of a batch. css: further classes. href: where it leads; "" for
+    nowhere."""
 
     key: str
     kind: str
     text: str
-    under: str = ""
+    under: tuple[str, ...] = ()
     css: str = ""
     href: str = ""
 

@@ -15,7 +15,7 @@ from api.errors import TITLES, RefusedError, problem_response
 from api.services import ServicesNow
 from api.verification import verify_upload
 from api.web.templating import render_page
-from api.web.verdicts import check_rows, count_words, facts, verdict_of
+from api.web.verdicts import check_rows, count_words, facts, provisional_because, verdict_of
 from ledger.service import accounts
 
 router = APIRouter(dependencies=[Depends(auth.login_if_any)])
@@ -58,9 +58,9 @@ async def log_in(request: Request) -> Response:
     if session is None:
         # One answer for an unknown name and a wrong password.
         return _login_form(request, next_path, username, "User name and password do not match.", 401)
-    token, login = session
+    token, _ = session
     response = RedirectResponse(next_path, status_code=303)
-    auth.set_session_cookie(response, request, token, login.expires)
+    auth.set_session_cookie(response, request, token)
     return response
 
 
@@ -123,6 +123,7 @@ async def verify(request: Request, services: ServicesNow) -> Response:
         counts=count_words(verification.checks),
         checks=check_rows(verification.checks),
         facts=facts(verification.content),
+        provisional=provisional_because(verification.content),
         facts_title="What it certifies" if verdict.facts_hold else "What the file claims",
         report=report,
     )

@@ -122,6 +122,14 @@ def facts(content: dict[str, Any] | None) -> list[tuple[str, str]]:
     return [(name, str(value)) for name, value in lines if value not in (None, "")]
 
 
+def provisional_because(content: dict[str, Any] | None) -> list[str]:
+    """Why a certificate is provisional, in its own words; empty for a final one."""
+    if not isinstance(content, dict) or content.get("state") != "provisional":
+        return []
+    reasons = content.get("provisional_because")
+    return [str(reason) for reason in reasons] if isinstance(reasons, list) and reasons else ["it does not say why"]
+
+
 def _object(content: dict[str, Any], name: str) -> dict[str, Any]:
     value = content.get(name)
     return value if isinstance(value, dict) else {}

@@ -11,18 +11,8 @@ from sqlalchemy import text
 from api.auth import own_path
 from ledger.errors import DuplicateIdError, InputError, UnknownIdError
 from ledger.service.accounts import create_account, create_api_key, log_in, login_of
-from tests.web_plant import PASSWORD, Plant, hidden, make_plant, new_id
+from tests.web_plant import PASSWORD, RECEIPT, Plant, hidden, make_plant, new_id
 from tests.web_plant import log_in as fill_in_login
-
-RECEIPT = {
-    "batch_id": "IN-1",
-    "site_id": "BEL",
-    "description": "hard-disk magnets",
-    "form": "magnets",
-    "consumer_class": "post-consumer",
-    "received_on": "2026-11-20",
-    "dry_mass_kg": "1000",
-}
 
 
 def test_who_logs_in_with_the_right_password_sees_the_batches(any_plant: Plant) -> None:
@@ -173,12 +163,12 @@ def test_a_form_without_the_sessions_token_is_refused_and_nothing_is_logged(
     plant: Plant, path: str, token: str | None
 ) -> None:
     browser = plant.browser()
-    size = len(plant.ledger.state.plant.bodies)
+    size = plant.tree_size
     fields = {**RECEIPT, "statement_id": new_id()} | ({} if token is None else {"csrf_token": token})
     answer = browser.post(path, data=fields)
     assert answer.status_code == 403
     assert browser.get("/batches").status_code == 200  # still logged in
-    assert len(plant.ledger.state.plant.bodies) == size
+    assert plant.tree_size == size
 
 
 def test_the_token_of_another_session_does_not_do(plant: Plant) -> None:
@@ -210,10 +200,10 @@ def test_private_data_needs_an_account(plant: Plant, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/api/v1/receipts", "/api/v1/steps"])
 def test_nothing_can_be_logged_without_an_account(plant: Plant, path: str) -> None:
-    size = len(plant.ledger.state.plant.bodies)
+    size = plant.tree_size
     answer = plant.client().post(path, json=RECEIPT, headers={"Idempotency-Key": new_id()})
     assert answer.status_code == 401
-    assert len(plant.ledger.state.plant.bodies) == size
+    assert plant.tree_size == size
 
 
 def test_a_key_that_may_only_read_cannot_write(plant: Plant) -> None:
