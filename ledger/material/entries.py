@@ -15,11 +15,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, StrictInt, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StrictInt, StringConstraints, model_validator
 
 from ledger.errors import InputError, problem
-from ledger.material.fields import Body, Country, Day, Id, Part, Sha256, Slug, Text, parse_body
-from ledger.quantity import AboveZero, NotNegative, Percent
+from ledger.material.fields import Body, Country, Day, FieldError, Id, Part, Sha256, Slug, Text, parse_body
+from ledger.quantity import AboveZero, NotNegative, Percent, format_decimal
 
 Species = Annotated[str, StringConstraints(pattern=r"^([A-Z][a-z]?[0-9]{0,2}){1,6}$")]
 """An element or compound as a formula: "Nd", "Nd2O3", "Pr6O11"."""
@@ -45,6 +45,27 @@ class Component(Part):
     species: Species
     wt_percent: Percent
     uncertainty_percent: NotNegative | None = None
+
+
+SUM_LIMIT_PERCENT = Decimal(102)
+"""A sum above 100 % happens within measurement uncertainty; above 102 % the assay is refused."""
+
+
+def _check_components(components: tuple[Component, ...]) -> tuple[Component, ...]:
+    species = [component.species for component in components]
+    twice = sorted({each for each in species if species.count(each) > 1})
+    if twice:
+        raise ValueError(f"each species once, not {', '.join(twice)} again")
+    total = sum((component.wt_percent for component in components), Decimal(0))
+    if total > SUM_LIMIT_PERCENT:
+        raise ValueError(
+            f"components that add up to {SUM_LIMIT_PERCENT} % or less; these give {format_decimal(total)} %"
+        )
+    return components
+
+
+Components = Annotated[tuple[Component, ...], AfterValidator(_check_components)]
+"""The lines of an assay: each species once, adding up to no more than SUM_LIMIT_PERCENT."""
 
 
 class Activity(Part):
@@ -105,9 +126,11 @@ class Output(Part):
     @model_validator(mode="after")
     def _one_size(self) -> Self:
         if self.mass_kg is not None and self.volume_l is not None:
-            raise ValueError("mass_kg or volume_l, not both")
-        if (self.price_usd_per_kg is None) != (self.price_source is None):
-            raise ValueError("price_usd_per_kg and price_source together")
+            raise FieldError("volume_l", format_decimal(self.volume_l), "mass_kg or volume_l, not both")
+        if self.price_usd_per_kg is not None and self.price_source is None:
+            raise FieldError("price_source", None, "the source of the price")
+        if self.price_source is not None and self.price_usd_per_kg is None:
+            raise FieldError("price_usd_per_kg", None, "the price that price_source is about")
         return self
 
 
@@ -119,12 +142,7 @@ class Residue(Part):
 
     description: Text
     mass_kg: NotNegative
-    components: tuple[Component, ...] = ()
-
-    @model_validator(mode="after")
-    def _components_add_up(self) -> Self:
-        _check_components(self.components)
-        return self
+    components: Components = ()
 
 
 @dataclass(frozen=True)
@@ -208,16 +226,21 @@ class Origin(Part):
     def _shares_at_most_one(self) -> Self:
         for stage in STAGES:
             shares = self.shares_of(stage)
-            if sum(item.share for item in shares) > 1:
-                raise ValueError(f"country shares of {stage!r} that add up to at most 1")
-            if len({item.country for item in shares}) != len(shares):
-                raise ValueError(f"each country once among the shares of {stage!r}")
+            total = sum((item.share for item in shares), Decimal(0))
+            if total > 1:
+                raise FieldError(stage, f"shares of {format_decimal(total)}", "country shares that add up to at most 1")
+            countries = [item.country for item in shares]
+            if len(set(countries)) != len(countries):
+                raise FieldError(stage, ", ".join(countries), "each country once")
         return self
 
     def shares_of(self, stage: Stage) -> tuple[CountryShare, ...]:
         """The declared shares of one stage."""
         shares: tuple[CountryShare, ...] = getattr(self, stage)
         return shares
+
+
+_WAYS_TO_WEIGH = "dry_mass_kg, or gross_kg with tare_kg and moisture_percent"
 
 
 class Receipt(Body):
@@ -248,14 +271,21 @@ class Receipt(Body):
 
     @model_validator(mode="after")
     def _one_way_to_weigh(self) -> Self:
-        wet = (self.gross_kg, self.tare_kg, self.moisture_percent)
+        wet = {"gross_kg": self.gross_kg, "tare_kg": self.tare_kg, "moisture_percent": self.moisture_percent}
+        given = {name: part for name, part in wet.items() if part is not None}
         if self.dry_mass_kg is not None:
-            if any(part is not None for part in wet):
-                raise ValueError("dry_mass_kg, or gross_kg with tare_kg and moisture_percent, not both")
-        elif any(part is None for part in wet):
-            raise ValueError("dry_mass_kg, or gross_kg with tare_kg and moisture_percent")
-        elif self.dry_mass() <= 0:
-            raise ValueError("gross_kg above tare_kg and moisture_percent below 100: a dry mass above zero")
+            if given:
+                raise FieldError("dry_mass_kg", format_decimal(self.dry_mass_kg), f"{_WAYS_TO_WEIGH}, not both")
+            return self
+        if len(given) < len(wet):
+            name = next(name for name in wet if name not in given) if given else "dry_mass_kg"
+            raise FieldError(name, None, _WAYS_TO_WEIGH)
+        if self.gross_kg is not None and self.tare_kg is not None and self.gross_kg <= self.tare_kg:
+            raise FieldError(
+                "gross_kg", format_decimal(self.gross_kg), f"more than the tare of {format_decimal(self.tare_kg)} kg"
+            )
+        if self.moisture_percent == 100:
+            raise FieldError("moisture_percent", format_decimal(self.moisture_percent), "less than 100: some dry mass")
         return self
 
     def dry_mass(self) -> Decimal:
@@ -286,16 +316,11 @@ class Assay(Body):
     laboratory: Text | None = None
     method: Text
     basis: Literal["dry"] = "dry"
-    components: Annotated[tuple[Component, ...], Field(min_length=1)]
+    components: Annotated[Components, Field(min_length=1)]
     loi_percent: Percent | None = None
     treo_percent: Percent | None = None
     source: Text | None = None
     reported_on: Day
-
-    @model_validator(mode="after")
-    def _components_add_up(self) -> Self:
-        _check_components(self.components)
-        return self
 
     def sum_percent(self) -> Decimal:
         """Sum of all components in per cent; never rescaled to 100."""
@@ -478,16 +503,3 @@ def parse_entry(entry_type: str, value: object, at: str = "") -> Body:
             problem(f"{at}/type", entry_type, f"one of {', '.join(MATERIAL_ENTRIES)}", "Correct the entry's type.")
         )
     return parse_body(body_type, value, at)
-
-
-SUM_LIMIT_PERCENT = Decimal(102)
-"""A sum above 100 % happens within measurement uncertainty; above 102 % the assay is refused."""
-
-
-def _check_components(components: tuple[Component, ...]) -> None:
-    species = [component.species for component in components]
-    if len(set(species)) != len(species):
-        raise ValueError("each species once")
-    total = sum((component.wt_percent for component in components), Decimal(0))
-    if total > SUM_LIMIT_PERCENT:
-        raise ValueError(f"components that add up to at most {SUM_LIMIT_PERCENT} % (these give {total} %)")

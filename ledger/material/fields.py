@@ -32,6 +32,18 @@ class Body(Part):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+class FieldError(ValueError):
+    """What is wrong with one field of a part, found by looking at several.
+
+    field: its name. value: what it is, None if it is not there. expected: what would have been accepted.
+    """
+
+    def __init__(self, field: str, value: object, expected: str) -> None:
+        super().__init__(expected)
+        self.field = field
+        self.value = value
+
+
 def _no_control_characters(text: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
         raise ValueError("text without line breaks or control characters")
@@ -87,15 +99,30 @@ def parse_body(body_type: type[B], value: object, at: str = "") -> B:
     try:
         return body_type.model_validate(value)
     except ValidationError as error:
-        raise InputError(*(_problem(body_type, item, at) for item in error.errors())) from None
+        items = error.errors()
+        raise InputError(*(_problem(body_type, item, at) for item in items if not _echoes(item, items))) from None
+
+
+def _echoes(item: ErrorDetails, items: list[ErrorDetails]) -> bool:
+    """Whether a list is called too short only because pydantic left out its bad items, which are named themselves."""
+    place = item["loc"]
+    return item["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place for other in items
+    )
 
 
 def _problem(body_type: type[Part], item: ErrorDetails, at: str) -> Problem:
     kind = item["type"]
     pointer = at + "".join(f"/{part}" for part in item["loc"])
     context = item.get("ctx", {})
+    cause = context.get("error")
+    if isinstance(cause, FieldError):
+        value = "nothing" if cause.value is None else shown(cause.value)
+        return Problem(f"{pointer}/{cause.field}", value, str(cause), "Correct the fields and send it again.")
     if kind == "value_error":
-        expected = str(context["error"])
+        expected = str(cause)
+    elif kind == "too_short":
+        expected = f"a list of {context['min_length']} or more"
     elif kind == "string_pattern_mismatch":
         expected = f"text of the form {context['pattern']}"
     elif kind == "literal_error":
