@@ -9,7 +9,9 @@ from typing import Any
 from certificates.page_annex import annex_constants, annex_factors, annex_lines
 from certificates.page_bars import interval_bar
 from certificates.page_flow import GUTTER, WIDTH, Sheet, column_x, heading, span
+from certificates.page_furniture import furnish
 from certificates.page_items import (
+    FIGURE_SMALL,
     GREEN,
     GREEN_PALE,
     INK,
@@ -31,14 +33,13 @@ from certificates.page_parts import (
     KeyFigure,
     all_reasons,
     day,
+    figure_line,
     formula,
-    furnish,
     how_to_check,
     not_claimed,
     number,
     opening,
     pairs,
-    small_figure,
 )
 
 ALLOCATION_NAMES = {"mass": "By mass", "economic": "By price", "element": "By element"}
@@ -195,7 +196,7 @@ def _allocations(content: Mapping[str, Any], width: float) -> Block:
             title = f"{name}: certified" if certified else name
             block = stacked(
                 paragraph(title, SMALL_STRONG.in_colour(GREEN if certified else INK), inner),
-                small_figure(result["kg_co2e_per_kg"], inner),
+                figure_line(result["kg_co2e_per_kg"], inner, FIGURE_SMALL),
                 paragraph(f"kg CO₂e per kg; {number(result['total_kg_co2e'])} in all", NOTE, inner),
             )
         height = block.height + 8

@@ -10,6 +10,7 @@ from typing import Any
 from certificates.page_annex import annex_constants, annex_steps
 from certificates.page_bars import CLASSES, Paint, Segment, labelled_bar, share_bar
 from certificates.page_flow import WIDTH, Cell, Column, Sheet, column_x, heading, span
+from certificates.page_furniture import furnish
 from certificates.page_items import (
     BODY_STRONG,
     NOTE,
@@ -25,7 +26,6 @@ from certificates.page_parts import (
     KeyFigure,
     all_reasons,
     formula,
-    furnish,
     how_to_check,
     not_claimed,
     number,

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from certificates.page_crest import crest
 from certificates.page_items import Line, Text
-from certificates.page_parts import crest, formula
+from certificates.page_parts import formula
 from certificates.page_provenance import main_element
 from certificates.render import layout
 from ledger.errors import InputError
