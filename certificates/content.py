@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictInt, StringConstraints
 
+from certificates.renderer import RENDERER
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import FactorBook
 from ledger.carbon.statement import statement_value
@@ -51,9 +52,6 @@ from ledger.material.genealogy import ancestor_transformations, ancestors, evide
 from ledger.material.origin import lot_shares, recycled_shares, stage_shares
 from ledger.material.plant import Batch, Plant
 from ledger.quantity import AboveZero, apportion, format_decimal, round_decimal, round_fraction
-
-RENDERER = "magnet-ledger-page/1"
-"""Which page drawing belongs to the content; `certificates.render` draws it."""
 
 Kind = Literal["co2", "provenance"]
 
@@ -97,14 +95,15 @@ class Header:
     """What no entry can give.
 
     certificate_id. issued_at: RFC 3339 UTC to the second. origin, tree_size: the log, and how many of its entries the
-    content was computed from. supersedes, supersede_reason: the certificate that this one replaces, and why; or
-    neither.
+    content was computed from. drawn_with: the libraries that draw its page (`certificates.renderer`). supersedes,
+    supersede_reason: the certificate that this one replaces, and why; or neither.
     """
 
     certificate_id: str
     issued_at: str
     origin: str
     tree_size: int
+    drawn_with: str
     supersedes: str | None = None
     supersede_reason: str | None = None
 
@@ -135,6 +134,7 @@ def make_content(
         "not_claimed": list(_NOT_CLAIMED[kind]),
         "constants": _constants(plant, batch_id, masses),
         "renderer": RENDERER,
+        "drawn_with": header.drawn_with,
     }
     if kind == "co2":
         return {**base, **_co2_value(plant, book, batch, allocation, masses), **ending}
@@ -550,6 +550,7 @@ class _Given(_Open):
     batch: _Batch
     allocation: Allocation | None = None
     constants: _Constants
+    drawn_with: Text
 
 
 @dataclass(frozen=True)
@@ -574,6 +575,7 @@ def head_of(content: Mapping[str, Any]) -> Head:
         given.issued_at,
         given.log.origin,
         given.log.tree_size,
+        given.drawn_with,
         given.supersedes,
         given.supersede_reason,
     )

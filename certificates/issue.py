@@ -23,6 +23,7 @@ from certificates.evidence import (
 )
 from certificates.keys import Issuer
 from certificates.pdfa import render_base
+from certificates.renderer import drawn_with
 from certificates.sign import sign_certificate
 from certificates.status import certificate_status
 from ledger.carbon.allocation import Allocation
@@ -81,7 +82,13 @@ def issue_certificate(
     issued_at = ledger.now().astimezone(UTC)
     _check_issuer(issuer, issued_at)
     header = Header(
-        ledger.new_id(), f"{issued_at:%Y-%m-%dT%H:%M:%SZ}", ledger.origin, state.tree_size, supersedes, reason
+        certificate_id=ledger.new_id(),
+        issued_at=f"{issued_at:%Y-%m-%dT%H:%M:%SZ}",
+        origin=ledger.origin,
+        tree_size=state.tree_size,
+        drawn_with=drawn_with(),
+        supersedes=supersedes,
+        supersede_reason=reason,
     )
     content = make_content(kind, state.plant, book, batch_id, header, ledger.masses, allocation)
     seqs = needed_seqs(kind, state.plant, book, batch_id)
@@ -237,7 +244,7 @@ def _state_at(ledger: Ledger, tree_size: int) -> EvidenceState:
 
 def _statement_of(ledger: Ledger, state: EvidenceState, issued: CertificateIssued) -> dict[str, Any] | None:
     """What such a certificate states in this state, under a header that is the same for all; None if it cannot be."""
-    header = Header("compared", "1970-01-01T00:00:00Z", ledger.origin, 1)
+    header = Header("compared", "1970-01-01T00:00:00Z", ledger.origin, 1, "not drawn")
     try:
         return make_content(issued.kind, state.plant, state.book, issued.batch_id, header, ledger.masses)
     except LedgerError:

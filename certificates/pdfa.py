@@ -19,7 +19,8 @@ from pikepdf import Array, AttachedFileSpec, Dictionary, Name, Stream, String
 
 from certificates.colour_profile import DESCRIPTION, srgb_profile
 from certificates.page_parts import KIND_NAMES
-from certificates.render import RENDERER, render_page
+from certificates.render import render_page
+from certificates.renderer import RENDERER
 from ledger.log.canonical import canonical_bytes
 
 CONTENT_NAME = "certificate.json"

@@ -1,7 +1,8 @@
 """A certificate's content as a page: reportlab draws what the page modules have laid out.
 
 `render_page` is a pure function of the content: no clock, no system fonts, no settings. So a verifier can draw the page
-again and compare the bytes. A change here that changes bytes must raise `RENDERER`, for old certificates name theirs.
+again and compare the bytes. A change here that changes bytes must raise
+`certificates.renderer.RENDERER`, for old certificates name theirs.
 """
 
 from __future__ import annotations
@@ -20,9 +21,8 @@ from certificates.page_co2 import co2_pages
 from certificates.page_flow import PAGE_HEIGHT, PAGE_WIDTH
 from certificates.page_items import Box, Colour, Item, Line, Shape, Text
 from certificates.page_provenance import provenance_pages
+from certificates.renderer import RENDERER
 from ledger.errors import InputError, problem
-
-RENDERER = "magnet-ledger-page/1"
 
 _drawing = Lock()
 """reportlab's font objects belong to one document at a time."""

@@ -24,6 +24,7 @@ from certificates.container import Container, SignedBytes, find_signed_bytes, re
 from certificates.content import Head, content_sha256, head_of
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
 from certificates.evidence import Evidence, body_of, first_difference, parse_evidence, recompute_content
+from certificates.renderer import RENDERER, drawn_with
 from certificates.signer import parse_roots, verify_signature, verify_signer
 from certificates.status import Status
 from ledger.errors import BadSignatureError, LedgerError, VerificationError, problem
@@ -373,6 +374,14 @@ def _check_page(
         return
     if any(check.name == ARITHMETIC and check.outcome is not Outcome.PASSED for check in checks.done):
         checks.not_checked(PAGE, "the page was not drawn again, since its content does not hold")
+        return
+    theirs = (content.get("renderer"), content.get("drawn_with"))
+    if theirs != (RENDERER, drawn_with()):
+        checks.not_checked(
+            PAGE,
+            f"the page was not drawn again: it was drawn by {theirs[0]} with {theirs[1]}, here are {RENDERER} with "
+            f"{drawn_with()}",
+        )
         return
     base = checks.value(PAGE, lambda: render(content, evidence))
     if base is None:

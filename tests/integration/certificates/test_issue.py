@@ -16,14 +16,14 @@ from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signatu
 from pyhanko_certvalidator import ValidationContext
 
 from certificates.container import find_signed_bytes
-from certificates.content import RENDERER, content_sha256
+from certificates.content import content_sha256
 from certificates.issue import Issued, affected_certificates, supersede
-from certificates.render import RENDERER as DRAWN_BY
 from certificates.status import certificate_status
 from certificates.verify import REVOKED, STATUS_UNKNOWN, SUPERSEDED, VALID
 from ledger.errors import InputError, RuleError, StoreError, UnknownIdError
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.material.entries import CertificateIssued
+from ledger.report import Outcome
 from ledger.service.append import Draft, append_entries
 from ledger.service.read import head, plant_of
 from tests.certified_plant import CERTIFIED, NOW, CertifiedPlant, embedded, failed_checks, make_certified_plant, verify
@@ -89,8 +89,15 @@ def test_the_signing_time_is_not_before_the_time_of_issue(co2: Issued) -> None:
     assert f"{find_signed_bytes(co2.pdf).signed_at:%Y-%m-%dT%H:%M:%SZ}" >= co2.content["issued_at"]
 
 
-def test_content_and_page_agree_on_the_renderer() -> None:
-    assert RENDERER == DRAWN_BY
+def test_a_page_drawn_by_other_libraries_is_not_checked_and_not_called_false(
+    co2: Issued, plant: CertifiedPlant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("certificates.verify.drawn_with", lambda: "reportlab 9.9.9")
+    verification = verify(co2.pdf, plant.trust, status_of=status_of(plant))
+    (page,) = [check for check in verification.checks if check.name == "page"]
+    assert page.outcome is Outcome.NOT_CHECKED
+    assert "reportlab 9.9.9" in page.detail
+    assert verification.verdict == VALID
 
 
 # What the content says
