@@ -132,7 +132,7 @@ def _import(ledger: Ledger, actor: Actor, name: str) -> CampaignImport:
     first, last = result.appended[0].seq, result.appended[-1].seq
     say(f"   {name}: {len(result.appended)} events logged, entries {first} to {last}")
     for seq, warning in result.warnings():
-        say(f"   warning, entry {seq}: {warning.value.strip(QUOTE)}")
+        say(f"   warning, entry {seq}: {warning.value.strip(QUOTE)}; expected {warning.expected}")
     return result
 
 
