@@ -9,6 +9,7 @@ witnesses.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -41,6 +42,7 @@ PRIVATE = "private-fields"
 HEAD = "head-row"
 CHECKPOINTS = "stored-checkpoints"
 PIN = "pinned-checkpoint"
+RULES = "plant-rules"
 DERIVED = "derived-tables"
 
 LOWEST_SEQ = -(2**63)
@@ -285,15 +287,19 @@ class _Audit:
         return True
 
     def _derived(self, chain: ChainReport) -> None:
-        """The derived tables against what the entries fold to; only for entries that hold."""
+        """The rules of the plant, and the derived tables against what the entries fold to; for entries that hold."""
         if self.unread or any(check.outcome is Outcome.FAILED for check in (*chain.checks, *self.findings)):
-            self.findings.append(not_checked(DERIVED, "the entries they derive from do not hold"))
+            why = "what is above does not hold"
+            self.findings.extend([not_checked(RULES, why), not_checked(DERIVED, why)])
             return
         try:
             plant = fold_plant(self.bodies, self.ledger.masses)
         except LedgerError as error:
-            self._fail(DERIVED, f"the entries break a rule of the plant: {error}", None)
+            where = re.match(r"/entries/(\d+)", error.problems[0].field)
+            self._fail(RULES, str(error), int(where[1]) if where else None)
+            self.findings.append(not_checked(DERIVED, "the entries they derive from break a rule"))
             return
+        self.findings.append(passed(RULES, "every entry keeps the rules of the plant"))
         different = projection.differences(self.connection, self.origin, plant)
         for seq, text in different:
             self._fail(DERIVED, f"{text}; `magnet-ledger db rebuild` makes them anew", seq)

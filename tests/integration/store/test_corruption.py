@@ -13,18 +13,21 @@ from sqlalchemy import Engine, text
 
 from ledger.log.checkpoint import Checkpoint, format_vkey, sign_checkpoint
 from ledger.log.merkle import Frontier, leaf_hash
+from ledger.log.statement import Statement, sign_statement
 from ledger.report import Check, Outcome, all_hold
-from ledger.service.append import append_entries
+from ledger.service.append import Draft, actor_key_body, append_entries
 from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint
-from ledger.service.context import Ledger, State
+from ledger.service.context import Actor, Ledger, State
 from ledger.service.rebuild import rebuild_derived
 from ledger.store.database import make_engine
 from ledger.store.pin import write_pin
+from ledger.store.sequencer import open_sequencer
 from tests.store_samples import (
     ACTOR,
     LOG_KEY,
     ORIGIN,
+    STRANGER,
     VKEY,
     append_receipts,
     blend,
@@ -93,7 +96,7 @@ def test_a_whole_log_holds_and_every_check_was_made(whole: Ledger) -> None:
     assert {check.name for check in checks} == {
         "entry-form", "entry-origin", "entry-sequence", "entry-link", "entry-time", "entry-signature", "database",
         "entry-rows", "stored-leaf-hashes", "entry-columns", "entry-body", "private-fields", "head-row",
-        "stored-checkpoints", "pinned-checkpoint", "derived-tables",
+        "stored-checkpoints", "pinned-checkpoint", "plant-rules", "derived-tables",
     }  # fmt: skip
 
 
@@ -328,6 +331,50 @@ def test_a_rewritten_history_is_found_by_what_was_signed_before(whole: Ledger, t
     assert [check.name for check in found] == ["pinned-checkpoint"]
     # What lies under the checkpoint of size 5 is confirmed; the change is at or after it.
     assert found[0].seq == 5
+
+
+def append_past_the_rules(ledger: Ledger, signer: Actor, draft: Draft, actor: str) -> None:
+    """An entry in its right place with a true head row, made by somebody who does not go through append_entries."""
+    with open_sequencer(ledger.engine, ORIGIN) as sequencer:
+        recv = sequencer.recv(ledger.now())
+        identity = "01890000-0000-7000-8fff-00000000eeee"
+        statement = Statement(draft.entry_type, identity, recv, actor, signer.kid, dict(draft.body))
+        sequencer.add(statement, sign_statement(statement, signer.private_key), recv, {})
+        sequencer.write()
+
+
+@pytest.mark.parametrize(
+    ("signer", "name"),
+    [(STRANGER, STRANGER.actor), (STRANGER, ACTOR.actor), (ACTOR, STRANGER.actor)],
+    ids=["unknown key", "unknown key under a known name", "known key under another name"],
+)
+def test_an_entry_by_a_key_that_is_not_its_actors_is_named(whole: Ledger, signer: Actor, name: str) -> None:
+    append_past_the_rules(whole, signer, receipt("IN-9"), name)
+    assert [(check.name, check.seq) for check in failures(whole)] == [("entry-signature", SIZE)]
+
+
+def test_an_entry_by_a_registered_key_holds_from_its_registration_on(whole: Ledger) -> None:
+    append_entries(whole, [Draft("actor_key", actor_key_body(STRANGER, "laboratory"))], ACTOR)
+    append_entries(whole, [receipt("IN-9")], STRANGER)
+    assert failures(whole) == []
+
+
+def test_a_key_that_registers_itself_later_than_the_first_entry_is_not_believed(whole: Ledger) -> None:
+    append_past_the_rules(whole, STRANGER, Draft("actor_key", actor_key_body(STRANGER, "operator")), STRANGER.actor)
+    assert [(check.name, check.seq) for check in failures(whole)] == [("entry-signature", SIZE)]
+
+
+@pytest.mark.parametrize("draft", [Draft("smelt", {}), Draft("receipt", {"batch_id": "IN-9"})])
+def test_an_entry_whose_body_is_none_of_its_type_is_named(whole: Ledger, draft: Draft) -> None:
+    append_past_the_rules(whole, ACTOR, draft, ACTOR.actor)
+    assert {(check.name, check.seq) for check in failures(whole)} == {("entry-body", SIZE)}
+
+
+def test_an_entry_that_breaks_a_rule_of_the_plant_is_found(whole: Ledger) -> None:
+    append_past_the_rules(whole, ACTOR, receipt("IN-1"), ACTOR.actor)
+    (found,) = failures(whole)
+    assert (found.name, found.seq) == ("plant-rules", SIZE)
+    assert f"/entries/{SIZE}/batch_id" in found.detail
 
 
 @pytest.mark.parametrize(
