@@ -50,7 +50,7 @@ def show(batch_id: BatchArgument, as_json: JsonOption = False) -> None:
 
 def _print_view(view: dict[str, Any]) -> None:
     batch = view["batch"]
-    say(f"{batch['batch_id']}: {batch['product']}, {batch['size']}, left: {batch["left"]}, {batch['status']}")
+    say(f"{batch['batch_id']}: {batch['product']}, {batch['size']}, {batch['left']} left, {batch['status']}")
     say(f"made {batch['made_on']} by {batch['made_by']} (entry {batch['seq']})")
     for assay in view["assays"]:
         parts = ", ".join(f"{part['species']} {part['wt_percent']} %" for part in assay["components"])
