@@ -28,6 +28,8 @@ from ledger.service.context import Actor, Ledger
 LOGINS_PER_NAME = 5
 LOGINS_PER_ADDRESS = 30
 LOGIN_WINDOW = timedelta(minutes=5)
+LOGINS_AT_ONCE = 4
+"""Checking a password takes 64 MiB, by design of argon2."""
 
 VERIFICATIONS_PER_ADDRESS = 20
 VERIFICATION_WINDOW = timedelta(minutes=1)
@@ -61,6 +63,7 @@ def create_app(
         logins_of_address=Throttle(LOGINS_PER_ADDRESS, LOGIN_WINDOW, now),
         verifications=Throttle(VERIFICATIONS_PER_ADDRESS, VERIFICATION_WINDOW, now),
         verifying=asyncio.Semaphore(VERIFICATIONS_AT_ONCE),
+        logging_in=asyncio.Semaphore(LOGINS_AT_ONCE),
     )
     install_error_handlers(app)
     app.add_exception_handler(LoginRequiredError, to_login_page)

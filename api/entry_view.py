@@ -9,15 +9,17 @@ from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import leaf_hash
 from ledger.material.batch import Plant
 from ledger.service.context import Ledger
-from ledger.service.read import balance_of_step, batch_summary, entry_bytes, plant_of
+from ledger.service.read import balance_of_step, batch_summary, batch_view, entry_bytes, plant_of
 
 _STEP_IDS = ("step_id", "split_id", "blend_id", "pack_id")
 
 
 def entry_view(ledger: Ledger, seq: int) -> dict[str, Any]:
-    """The entry: seq, entry_type, statement_id, received, leaf_hash (hex), body as it was logged, step_id ("" for
-    none), balance (of a step; see `balance_of_step`), drawn and made (`batch_summary` of the batches, as they are now).
+    """The entry, as it was logged, and what became of it.
 
+    seq, entry_type, statement_id, received, leaf_hash (hex), body. step_id, process: "" if it is no step.
+    balance: of a step, see `balance_of_step`. drawn, made: `batch_summary` of the batches, as they are now.
+    warnings: of what was made, see `batch_view`.
     Raises: UnknownIdError if the log has no such entry.
     """
     (data,) = entry_bytes(ledger, [seq])
@@ -25,6 +27,7 @@ def entry_view(ledger: Ledger, seq: int) -> dict[str, Any]:
     body = envelope.statement.body
     plant = plant_of(ledger)
     step_id = next((str(body[name]) for name in _STEP_IDS if name in body), "")
+    made = _made(plant, seq)
     step = plant.transformations[step_id][1] if step_id in plant.transformations else None
     return {
         "seq": seq,
@@ -37,7 +40,8 @@ def entry_view(ledger: Ledger, seq: int) -> dict[str, Any]:
         "process": "" if step is None else step.process,
         "balance": [] if step is None else balance_of_step(ledger, step_id),
         "drawn": [] if step is None else _summaries(plant, (draw.batch_id for draw in step.inputs)),
-        "made": _made(plant, seq),
+        "made": made,
+        "warnings": batch_view(ledger, made[0]["batch_id"])["warnings"] if made else [],
     }
 
 

@@ -37,6 +37,7 @@ class Services:
     logins_of_address: Throttle
     verifications: Throttle
     verifying: asyncio.Semaphore
+    logging_in: asyncio.Semaphore
 
     @property
     def session_lasts(self) -> timedelta:

@@ -47,12 +47,13 @@ def login_page(
 
 
 @router.post("/login")
-async def log_in(request: Request) -> Response:
+async def log_in(request: Request, services: ServicesNow) -> Response:
     """Open a session, or show the form again with the reason."""
     form = await form_body(request)
     username, next_path = form.get("username", "").strip(), own_path(form.get("next", ""))
     try:
-        session = await run_in_threadpool(auth.log_in, request, username, form.get("password", ""), form)
+        async with services.logging_in:
+            session = await run_in_threadpool(auth.log_in, request, username, form.get("password", ""), form)
     except RefusedError as problem:
         return _login_form(request, next_path, username, problem.detail, problem.status, dict(problem.headers))
     if session is None:

@@ -28,7 +28,7 @@ TWICE = """() => {
   return ids.filter((id, i) => ids.indexOf(id) !== i);
 }"""
 
-# WCAG 2.2, 1.4.3: 4.5 to 1 for text, 3 to 1 for large text (24 px, or bold 18.66 px). A drawing's text stands on its box.
+# WCAG 2.2, 1.4.3: 4.5 to 1 for text, 3 to 1 for large text (24 px; bold 18.66 px). A drawing's text stands on its box.
 FAINT = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
   const luminance = ([r, g, b]) => {

@@ -184,6 +184,7 @@ def test_what_was_typed_survives_an_expired_login(site: Site) -> None:
     page.get_by_role("button", name="Log the step").click()
     expect(page.get_by_role("heading", name="Logged as entry 6")).to_be_visible()
     # And it is not offered again once it was logged.
+    page.wait_for_function("sessionStorage.length === 0")
     page.goto("/steps/new")
     expect(page.locator("#step_id")).to_have_value("")
 
