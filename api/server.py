@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from certificates.pdfa import render_base
 from fastapi import FastAPI
 
 from api.app import create_app
 from api.deps import now, open_ledger, operator_actor, trust_of
 from api.settings import Settings
+from certificates.pdfa import render_base
 
 
 def build_app(settings: Settings) -> FastAPI:
