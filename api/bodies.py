@@ -72,8 +72,8 @@ async def _uploaded_file(request: Request) -> bytes:
     parser.spool_max_size = MAX_PDF_BYTES + _MULTIPART_ROOM_BYTES + 1
     try:
         form = await parser.parse()
-    except MultiPartException as error:
-        raise RefusedError(400, "bad-request", f"This is not an upload that can be read ({error.message}).") from None
+    except (MultiPartException, UnicodeError) as error:  # the latter from a charset such as "undefined"
+        raise RefusedError(400, "bad-request", f"This is not an upload that can be read ({error}).") from None
     try:
         file = form.get("file")
         if not isinstance(file, UploadFile):

@@ -35,6 +35,7 @@ _PDF_BODY = {
     operation_id="verifyCertificate",
     summary="Verify a certificate (no account)",
     openapi_extra=_PDF_BODY,
+    response_model_exclude_unset=True,
     responses=openapi_problem_responses(400, 413, 415, 422, 429),
 )
 async def verify(request: Request, services: ServicesNow) -> VerificationReport:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from api.auth import Writer
 from api.bodies import json_body
 from api.errors import RefusedError, item_of, openapi_problem_responses
-from api.logging_entries import log_entry
+from api.logging_entries import is_statement_id, log_entry
 from api.schemas import Logged
 from api.services import Services, ServicesNow
 from ledger.errors import InputError, problem
@@ -22,8 +21,6 @@ from ledger.service.append import Appended
 from ledger.service.read import balance_of_step
 
 router = APIRouter(prefix="/api/v1", tags=["entries"])
-
-_UUID_V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
@@ -39,7 +36,7 @@ def statement_id(
 ) -> str:
     """The statement's id, from the header. Required: without it, a repeated request would log twice."""
     given = (idempotency_key or "").lower()
-    if not _UUID_V7.fullmatch(given):
+    if not is_statement_id(given):
         item = {
             "header": IDEMPOTENCY_KEY,
             "value": repr(idempotency_key)[:80] if idempotency_key else "nothing",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
@@ -20,11 +20,14 @@ from api.services import Services, ServicesNow
 from api.web.forms import Reading, messages, receipt_reading, row_count, step_reading
 from api.web.templating import render_page
 from ledger.errors import ConflictError, InputError, RuleError
+from ledger.log.canonical import MAX_SAFE_INTEGER
 from ledger.material.batch import Batch, Plant
 from ledger.quantity import format_decimal
 from ledger.service.read import factor_book_of, plant_of
 
 router = APIRouter(dependencies=[Depends(auth.login_if_any)])
+
+Seq = Annotated[int, Path(ge=0, le=MAX_SAFE_INTEGER)]
 
 FORMS = ("magnets", "swarf", "carbonate", "concentrate", "acid", "oxide", "other")
 CONSUMER_CLASSES = (
@@ -82,7 +85,7 @@ async def log_step(request: Request, form: WriterForm, services: ServicesNow) ->
 
 
 @router.get("/entries/{seq}")
-def logged(request: Request, seq: int, _login: PageLogin, services: ServicesNow) -> Response:
+def logged(request: Request, seq: Seq, _login: PageLogin, services: ServicesNow) -> Response:
     """What an entry logged: its number, its hash, what it means for mass."""
     entry = entry_view(services.ledger, seq)
     form_path = _FORM_PATHS.get(entry["entry_type"], "")

@@ -108,7 +108,8 @@ def log_in(ledger: Ledger, username: str, password: str, lasts: timedelta) -> tu
 
     An unknown name takes as long as a wrong password, and no answer says which of the two it was.
     """
-    stored = store.find_user(ledger.engine, username)
+    # What can be nobody's name is not looked up: a database may not even take it (PostgreSQL refuses a NUL).
+    stored = store.find_user(ledger.engine, username) if _USERNAME.fullmatch(username) else None
     password_hash = stored.password_hash if stored else _hash_of_nobody()
     right = len(password) <= MAX_PASSWORD_CHARACTERS and _passwords.verify(_normal(password), password_hash)
     if stored is None or stored.disabled or not right:

@@ -36,6 +36,11 @@ def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(plant: Plant, use
     assert client.get("/batches").status_code == 303
 
 
+@pytest.mark.parametrize("username", ["\0", "oper\0ator", "OPERATOR", "\U0001f600", "x" * 10_000])
+def test_a_name_that_can_be_nobodys_is_refused_like_any_other(any_plant: Plant, username: str) -> None:
+    assert fill_in_login(any_plant.client(), username).status_code == 401
+
+
 def test_a_disabled_account_cannot_log_in_and_its_open_session_ends(plant: Plant) -> None:
     browser, program = plant.browser(), plant.program()
     with plant.ledger.engine.begin() as connection:

@@ -171,8 +171,9 @@ def test_without_javascript_a_row_is_added_by_the_server_and_nothing_is_logged(p
     assert "ST-1" not in plant.ledger.state.plant.transformations
 
 
-def test_a_statement_id_that_is_none_is_refused_with_the_form(plant: Plant) -> None:
-    answer = send(plant.browser(), "/receipts/new", RECEIPT | {"statement_id": "x"})
+@pytest.mark.parametrize("statement_id", ["x", "\0", "01a20f1c-57ee-4c87-ab4b-b053e1357145"])
+def test_a_statement_id_that_is_none_is_refused_with_the_form(any_plant: Plant, statement_id: str) -> None:
+    answer = send(any_plant.browser(), "/receipts/new", RECEIPT | {"statement_id": statement_id})
     assert answer.status_code == 422
     assert "Nothing was logged yet" in answer.text
 
@@ -232,7 +233,19 @@ def test_the_footprint_that_cannot_be_reckoned_says_why(plant: Plant) -> None:
     assert "moon-dust" in page
 
 
-@pytest.mark.parametrize("path", ["/batches/NONE", "/entries/999", "/entries/x", "/nowhere", "/batches?page=0"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/batches/NONE",
+        "/entries/999",
+        "/entries/x",
+        "/entries/-1",
+        "/entries/99999999999999999999",
+        "/batches/%00",
+        "/nowhere",
+        "/batches?page=0",
+    ],
+)
 def test_a_page_that_is_not_there_is_a_page_and_not_json(plant: Plant, path: str) -> None:
     answer = plant.browser().get(path)
     assert answer.status_code in (404, 422)

@@ -15,6 +15,7 @@ from certificates.verify import Verification
 from ledger.report import Check, failed, not_checked, passed
 from tests.web_plant import Plant
 
+EMPTY_PART = b'--a\r\nContent-Disposition: form-data; name="f"\r\n\r\n\r\n'
 PDF = {"Content-Type": "application/pdf"}
 
 
@@ -106,6 +107,11 @@ def test_a_revoked_certificate_is_called_that(plant: Plant) -> None:
         ({"content": b"x"}, 415),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 400),
         ({"content": b"x", "headers": {"Content-Type": "multipart/form-data; boundary=a"}}, 400),
+        (
+            {"content": EMPTY_PART, "headers": {"Content-Type": "multipart/form-data; boundary=a; charset=undefined"}},
+            400,
+        ),
+        ({"content": EMPTY_PART * 50, "headers": {"Content-Type": "multipart/form-data; boundary=a"}}, 400),
     ],
 )
 def test_an_upload_that_cannot_be_read_is_refused_in_both_doors(
