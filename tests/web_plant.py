@@ -75,6 +75,10 @@ class Plant:
         key = create_api_key(self.ledger, username, scopes.split(), timedelta(days=1))  # type: ignore[arg-type]
         return self.client(headers={"Authorization": f"Bearer {key.text}"}, **(options or {}))
 
+    def make_auditor(self) -> None:
+        """An account that may only read."""
+        create_account(self.ledger, "auditor", PASSWORD, "auditor", self.actor.actor)
+
     def log(self, entry_type: str, body: dict[str, Any]) -> Appended:
         """Log an entry past the application."""
         return append_entries(self.ledger, [Draft(entry_type, body)], self.actor)[0]
@@ -171,7 +175,6 @@ def make_plant(url: str, pins: Path, *, secure_cookies: bool = False) -> Plant:
         actor,
     )
     create_account(ledger, "operator", PASSWORD, "operator", actor.actor)
-    create_account(ledger, "auditor", PASSWORD, "auditor", actor.actor)
     settings = Settings(database_url=url, origin=ORIGIN, secure_cookies=secure_cookies)
     authority = make_demo_authority("Test plant", "GB", clock() - timedelta(days=1))
     trust = Trust((authority.root.public_bytes(Encoding.PEM),), (format_vkey(ORIGIN, key.public_key()),))

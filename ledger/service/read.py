@@ -258,6 +258,6 @@ def _warnings(plant: Plant, batch_id: str, balance: list[dict[str, Any]]) -> lis
     texts.extend(
         f"{row['element']}: {row['unaccounted_kg']} kg unaccounted for, {row['verdict']}"
         for row in balance
-        if row["verdict"] != "closed"
+        if row["verdict"] not in ("closed", "not measured")
     )
     return texts

@@ -226,6 +226,7 @@ def test_a_key_that_may_only_write_cannot_read(plant: Plant) -> None:
 
 
 def test_a_key_never_allows_more_than_its_account(plant: Plant) -> None:
+    plant.make_auditor()
     program = plant.program("read write", "auditor")
     assert program.get("/api/v1/batches").status_code == 200
     answer = program.post("/api/v1/receipts", json=RECEIPT, headers={"Idempotency-Key": new_id()})
@@ -233,6 +234,7 @@ def test_a_key_never_allows_more_than_its_account(plant: Plant) -> None:
 
 
 def test_an_auditor_reads_pages_and_is_not_shown_the_forms(plant: Plant) -> None:
+    plant.make_auditor()
     auditor = plant.browser("auditor")
     assert auditor.get("/batches").status_code == 200
     assert auditor.get("/receipts/new").status_code == 403
