@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from ledger.errors import DuplicateIdError, InputError, OverdrawnError, Problem, RuleError, UnknownIdError, problem
-from ledger.material.chemistry import AtomicMasses, element_fractions
+from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses, element_fractions, parse_formula
 from ledger.material.composition import value_by_rule, wt_percent
 from ledger.material.entries import (
     Assay,
@@ -55,14 +55,26 @@ def check_known_id(identity: str, known: Iterable[str], field: str, what: str, f
 
 
 def check_species(components: Iterable[Component], masses: AtomicMasses, field: str) -> None:
-    """Raises: InputError naming every component that is no formula of elements. field: pointer of the list."""
+    """Refuse a component that is no formula of elements, or names an element that another one names already.
+
+    Neodymium as Nd and as Nd2O3 in one assay is the same neodymium reported twice: added up it would count double.
+    Elements of air, water and reagents are in many compounds and may repeat. field: pointer of the list.
+    Raises: InputError with a problem for every such component.
+    """
     problems = []
+    named: dict[str, str] = {}
     for place, component in enumerate(components):
+        species, at = component.species, f"{field}/{place}/species"
         try:
-            element_fractions(component.species, masses)
+            element_fractions(species, masses)
         except InputError as error:
-            at = f"{field}/{place}/species"
             problems += [Problem(at, item.value, item.expected, item.next_step) for item in error.problems]
+            continue
+        elements = parse_formula(species).keys() - EXCHANGED_WITH_SURROUNDINGS
+        for element in sorted(elements & named.keys()):
+            expected = f"each element in one component only; {element} is in {named[element]} already"
+            problems.append(problem(at, species, expected, f"Report all {element} as one of the two."))
+        named.update(dict.fromkeys(elements, species))
     if problems:
         raise InputError(*problems)
 
