@@ -20,6 +20,8 @@ from pydantic import ConfigDict, Field, StrictInt, StringConstraints
 from certificates.renderer import RENDERER
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import FactorBook
+from ledger.carbon.footprint import footprint_of
+from ledger.carbon.gate import check_whole
 from ledger.carbon.statement import statement_value
 from ledger.errors import InputError, RuleError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
@@ -125,7 +127,7 @@ def make_content(
 
     allocation: the one certified; for a CO2 certificate alone.
     Raises: UnknownIdError, RuleError (MissingFactorError, MassBalanceError) if the batch cannot be certified: see
-    check_certifiable.
+    check_certifiable, and ledger.carbon.gate for a footprint.
     """
     check_certifiable(plant, batch_id, masses)
     batch = plant.batches[batch_id]
@@ -293,6 +295,7 @@ def _co2_value(
     plant: Plant, book: FactorBook, batch: Batch, allocation: Allocation, masses: Mapping[str, Decimal]
 ) -> dict[str, Any]:
     statement = statement_value(plant, book, batch.batch_id, allocation, masses)
+    check_whole(footprint_of(plant, book, batch.batch_id, allocation, masses))
     because = [f"{factor_id} is a placeholder factor, not the supplier's" for factor_id in statement["placeholders"]]
     return {
         "state": "provisional" if because else "final",

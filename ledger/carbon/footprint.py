@@ -5,7 +5,8 @@ W[c, p] the share of p's burden that c draws. One reverse pass over the ancestor
 weight with which every event counts, and so every line of the statement. All arithmetic is exact: fractions for shares,
 decimals for amounts; nothing is rounded here.
 
-Scrap arrives without burden (cut-off). Shipping lies behind the gate and is not counted.
+Scrap arrives without burden (cut-off). Shipping lies behind the gate and is not counted. Material that came in without
+the burden of making it, though it is no scrap, is named, so that nobody takes the figure for a whole one.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ from ledger.carbon.allocation import (
 from ledger.carbon.factors import Factor, FactorBook
 from ledger.errors import RuleError, UnknownIdError, problem
 from ledger.material.balance import contents_of
-from ledger.material.entries import Activity, DirectEmission
+from ledger.material.chemistry import RARE_EARTHS
+from ledger.material.entries import Activity, ConsumerClass, DirectEmission
 from ledger.material.genealogy import ancestor_transformations
 from ledger.material.plant import Plant
 
@@ -69,13 +71,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Source:
-    """An event that counts into a footprint, with or without activity data of its own."""
+    """An event that counts into a footprint, with or without activity data of its own. consumer_class: of a lot."""
 
     seq: int
     source_id: str
     kind: str
     process: str
     on: date
+    consumer_class: ConsumerClass | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,8 @@ class Footprint:
     mass_kg: dry mass of the batch as made, all of it, whatever was drawn or shipped since.
     lines: in order of the log. sources: every event that counts, in order of the log.
     placeholders: ids of the placeholder factors used. outside_validity: factors used outside their period.
+    burden_free: batches that are no scrap, hold rare earths and were drawn on the way without the burden of making
+        them: streams that return, and lots of the plant's own. In order of the log.
     """
 
     batch_id: str
@@ -106,6 +111,12 @@ class Footprint:
     sources: tuple[Source, ...]
     placeholders: tuple[str, ...]
     outside_validity: tuple[OutsideValidity, ...]
+    burden_free: tuple[str, ...] = ()
+
+    @property
+    def primary_lots(self) -> list[str]:
+        """Lots of mined material, in order of the log: what it cost before its delivery is in no entry."""
+        return [source.source_id for source in self.sources if source.consumer_class == "primary"]
 
     @property
     def system_kg_co2e(self) -> Decimal:
@@ -182,11 +193,11 @@ def weights_of(
     Only those above zero. Raises: as `footprint_of`.
     """
     steps = _ancestor_steps(plant, batch_id)
-    step_weight, batch_weight = _weights(
+    weights = _weights(
         plant, batch_id, allocation, masses, steps, _contents(plant, batch_id, steps, (allocation,), masses)
     )
-    lots = {lot: weight for lot, weight in batch_weight.items() if lot in plant.receipts}
-    return {key: weight for key, weight in {**step_weight, **lots}.items() if weight}
+    lots = {lot: weight for lot, weight in weights.batches.items() if lot in plant.receipts}
+    return {key: weight for key, weight in {**weights.steps, **lots}.items() if weight}
 
 
 def _ancestor_steps(plant: Plant, batch_id: str) -> list[str]:
@@ -222,6 +233,15 @@ def _contents(
     return {}
 
 
+@dataclass(frozen=True)
+class _Weights:
+    """Weights of steps and of batches; free: outputs of the steps that have no share of their step's burden."""
+
+    steps: dict[str, Fraction]
+    batches: dict[str, Fraction]
+    free: frozenset[str]
+
+
 def _weights(
     plant: Plant,
     batch_id: str,
@@ -229,13 +249,15 @@ def _weights(
     masses: Mapping[str, Decimal],
     steps: list[str],
     known: BatchContents,
-) -> tuple[dict[str, Fraction], dict[str, Fraction]]:
-    """Weights of steps and of batches: the reverse pass."""
+) -> _Weights:
+    """The reverse pass."""
     batch_weight: dict[str, Fraction] = {batch_id: Fraction(1)}
     step_weight: dict[str, Fraction] = {}
+    free: set[str] = set()
     for step in reversed(steps):
         _, transformation = plant.transformations[step]
         share = shares(transformation, allocation, masses, known)
+        free |= {output for output, part in share.items() if part == 0}
         weight = sum((batch_weight.get(output, Fraction(0)) * part for output, part in share.items()), Fraction(0))
         step_weight[step] = weight
         if weight == 0:
@@ -243,7 +265,28 @@ def _weights(
         for draw in transformation.inputs:
             drawn = weight * plant.batches[draw.batch_id].drawn_share(draw)
             batch_weight[draw.batch_id] = batch_weight.get(draw.batch_id, Fraction(0)) + drawn
-    return step_weight, batch_weight
+    return _Weights(step_weight, batch_weight, frozenset(free))
+
+
+def _burden_free(plant: Plant, weights: _Weights, masses: Mapping[str, Decimal]) -> tuple[str, ...]:
+    """See Footprint."""
+    drawn = {
+        draw.batch_id
+        for step, weight in weights.steps.items()
+        if weight
+        for draw in plant.transformations[step][1].inputs
+    }
+    own = {lot for lot in drawn & plant.receipts.keys() if plant.receipts[lot][1].consumer_class == "internal"}
+    suspects = (drawn & weights.free) | own
+    if not suspects:
+        return ()
+    held = contents_of(plant, masses, suspects)
+    found = [
+        batch_id
+        for batch_id in suspects
+        if any(element in RARE_EARTHS and content.mass_kg > 0 for element, content in held[batch_id].items())
+    ]
+    return tuple(sorted(found, key=lambda batch_id: (plant.batches[batch_id].seq, batch_id)))
 
 
 def _footprint(
@@ -255,10 +298,10 @@ def _footprint(
     steps: list[str],
     known: BatchContents,
 ) -> Footprint:
-    step_weight, batch_weight = _weights(plant, batch_id, allocation, masses, steps, known)
+    weights = _weights(plant, batch_id, allocation, masses, steps, known)
     lines: list[Line] = []
     sources: list[Source] = []
-    for step, weight in step_weight.items():
+    for step, weight in weights.steps.items():
         if weight == 0:
             # It led here only through a stream that carries no burden: not a part of this system.
             continue
@@ -266,11 +309,11 @@ def _footprint(
         source = Source(seq, step, transformation.kind, transformation.process, transformation.on)
         sources.append(source)
         lines += _lines(source, transformation.activity, transformation.direct, weight, book)
-    for lot, weight in batch_weight.items():
+    for lot, weight in weights.batches.items():
         if weight == 0 or lot not in plant.receipts:
             continue
         seq, receipt = plant.receipts[lot]
-        source = Source(seq, lot, "receipt", "receipt", receipt.received_on)
+        source = Source(seq, lot, "receipt", "receipt", receipt.received_on, receipt.consumer_class)
         sources.append(source)
         lines += _lines(source, receipt.activity, (), weight, book)
     if not sources:
@@ -297,6 +340,7 @@ def _footprint(
         tuple(sources),
         tuple(sorted({factor.factor_id for factor in used.values() if factor.state == "placeholder"})),
         tuple(_outside_validity(lines, used)),
+        _burden_free(plant, weights, masses),
     )
 
 

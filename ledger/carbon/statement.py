@@ -216,16 +216,13 @@ def method_value(footprint: Footprint, interval: Interval, book: FactorBook) -> 
             "Calculated after ISO 14067:2018 and the GHG Protocol Product Standard; conformity has not been verified "
             "by a third party."
         ),
-        "boundary": (
-            "Partial footprint, cradle to gate: from the scrap as delivered to the product at the plant's gate. Use, "
-            "end of life and transport to the buyer are not included."
-        ),
+        "boundary": _boundary(footprint),
         "boundary_stages": _stages(footprint),
         "period": {"from": min(days).isoformat(), "to": max(days).isoformat()} if days else {},
         "gwp_set": book.gwp_set or "none",
         "gwp_horizon": HORIZON,
         "electricity": _electricity(footprint, book),
-        "recycling": "Cut-off: scrap arrives without burden, and the product takes no credit for being recycled.",
+        "recycling": _recycling(footprint),
         "allocation_why": _ALLOCATION_WHY[footprint.allocation],
         "cut_offs": (
             "Not counted: capital goods, packaging, staff, laboratory, and any flow that is not in the log. Their "
@@ -253,6 +250,45 @@ def primary_data_percent(footprint: Footprint) -> Decimal:
         return Decimal("0.0")
     primary = sum((line.allocated for line in footprint.lines if line.data in ("measured", "supplier")), Fraction(0))
     return round_fraction(100 * primary / total, PERCENT_PLACES)
+
+
+_SCRAP = ("post-consumer", "pre-consumer")
+
+
+def _lots_of_class(footprint: Footprint, *classes: str) -> list[str]:
+    return [source.source_id for source in footprint.sources if source.consumer_class in classes]
+
+
+def _boundary(footprint: Footprint) -> str:
+    """From where to where; the words before the colon name the kind of footprint."""
+    not_included = "Use, end of life and transport to the buyer are not included."
+    if footprint.primary_lots:
+        return (
+            "Partial footprint, gate to gate: from the material as delivered to the product at the plant's gate. What "
+            f"it took to mine and make {', '.join(footprint.primary_lots)} is not included. {not_included}"
+        )
+    start = "scrap" if _lots_of_class(footprint, *_SCRAP) else "material"
+    return (
+        f"Partial footprint, cradle to gate: from the {start} as delivered to the product at the plant's gate. "
+        f"{not_included}"
+    )
+
+
+def _recycling(footprint: Footprint) -> str:
+    """What each class of lot brings with it, and none that is not there."""
+    parts = []
+    if _lots_of_class(footprint, *_SCRAP):
+        parts.append(
+            "Cut-off: scrap arrives without burden, and the product takes no credit for being recycled. What is scrap "
+            "is as declared at receipt."
+        )
+    if own := _lots_of_class(footprint, "internal"):
+        parts.append(f"Of the plant's own, taken in without burden: {', '.join(own)}.")
+    if footprint.primary_lots:
+        parts.append(
+            f"Primary material, whose burden before delivery is not known here: {', '.join(footprint.primary_lots)}."
+        )
+    return " ".join(parts) or "No lots."
 
 
 def _stages(footprint: Footprint) -> list[str]:
@@ -284,6 +320,12 @@ def _limits(footprint: Footprint) -> list[str]:
         "One indicator, climate change; it says nothing of other effects on the environment.",
         "Not to be compared with a figure of another product, stage, boundary, GWP set or allocation.",
     ]
+    if footprint.primary_lots:
+        limits.append(
+            f"The burden of primary material before its delivery is missing: {', '.join(footprint.primary_lots)}."
+        )
+    if footprint.burden_free:
+        limits.append(f"Rare earths were drawn without the burden of making them: {', '.join(footprint.burden_free)}.")
     if footprint.placeholders:
         limits.append(
             f"Rests on placeholder factors, which the suppliers' figures must replace: "
