@@ -25,6 +25,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata
 
+from certificates.checklist import NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID
 from certificates.container import find_signed_bytes
 from certificates.content import content_sha256
 from certificates.embedded import CONTENT_FILE
@@ -33,7 +34,7 @@ from certificates.keys import make_demo_authority
 from certificates.pdfa import render_base
 from certificates.sign import SignerAt, WriterThatKeepsMetadata, sign_certificate, signer_of
 from certificates.status import Status
-from certificates.verify import NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID, Trust
+from certificates.verify import Trust
 from ledger.errors import InputError, StoreError, problem
 from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import format_vkey, parse_checkpoint, sign_checkpoint

@@ -15,11 +15,11 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
+from certificates.checklist import REVOKED, STATUS_UNKNOWN, SUPERSEDED, VALID
 from certificates.container import find_signed_bytes
 from certificates.content import content_sha256
 from certificates.issue import Issued, affected_certificates, supersede
 from certificates.status import certificate_status
-from certificates.verify import REVOKED, STATUS_UNKNOWN, SUPERSEDED, VALID
 from ledger.errors import InputError, RuleError, StoreError, UnknownIdError
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.material.entries import CertificateIssued

@@ -1,0 +1,110 @@
+"""What the log says for a certificate: its issuance, the proofs of its entries, and who signed them.
+
+Each check gives its detail, or raises a LedgerError that says what is wrong.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from certificates.checklist import sentence_of, wrong
+from certificates.container import SignedBytes
+from certificates.content import Head, content_sha256
+from certificates.evidence import Evidence, body_of
+from ledger.errors import BadSignatureError, VerificationError
+from ledger.log.checkpoint import VerifierKey, parse_checkpoint, verify_checkpoint
+from ledger.log.envelope import Envelope
+from ledger.log.merkle import leaf_hash, verify_inclusion
+from ledger.log.statement import key_id, verify_statement_signature
+from ledger.material.entries import ActorKey, CertificateIssued
+
+
+def check_issuance(content: Mapping[str, Any], head: Head, envelopes: Sequence[Envelope], covered: SignedBytes) -> str:
+    """The last envelope is the entry that this certificate, with this content, was issued."""
+    issuance = envelopes[-1]
+    body = body_of(issuance)
+    if not isinstance(body, CertificateIssued):
+        wrong(issuance.statement.type, "an entry certificate_issued")
+    header = head.header
+    stated = {
+        "certificate_id": (body.certificate_id, header.certificate_id),
+        "kind": (body.kind, head.kind),
+        "batch_id": (body.batch_id, head.batch_id),
+        "content_sha256": (body.content_sha256, content_sha256(content)),
+        "basis_tree_size": (body.basis_tree_size, header.tree_size),
+        "supersedes": (body.supersedes, header.supersedes),
+        "reason": (body.reason, header.supersede_reason),
+        "log": (issuance.log, header.origin),
+    }
+    for name, (in_log, in_certificate) in stated.items():
+        if in_log != in_certificate:
+            wrong(f"{name} {in_certificate}", f"{in_log}, as entry {issuance.seq} of the log says")
+    if issuance.seq < header.tree_size:
+        wrong(f"issuance at entry {issuance.seq}", f"an entry after the {header.tree_size} that the content rests on")
+    if late := [envelope.seq for envelope in envelopes[:-1] if envelope.seq >= header.tree_size]:
+        wrong(f"entry {late[0]} as evidence", f"entries before {header.tree_size}, the log's size that was used")
+    if header.issued_moment() > covered.signed_at:
+        wrong(f"signed {covered.signed_at:%Y-%m-%dT%H:%M:%SZ}", f"a signing time from {header.issued_at} on")
+    return f"entry {issuance.seq} of {issuance.log} says that {body.certificate_id} was issued with this very content"
+
+
+def check_inclusion(evidence: Evidence, head: Head) -> str:
+    checkpoint, _ = parse_checkpoint(evidence.checkpoint)
+    if checkpoint.origin != head.header.origin:
+        wrong(f"checkpoint of {checkpoint.origin}", f"of the certificate's log, {head.header.origin}")
+    seqs = [entry.seq for entry in evidence.entries]
+    if any(later <= earlier for earlier, later in pairwise(seqs)):
+        wrong(f"entries {seqs}", "each entry once, by rising number")
+    for entry in (*evidence.entries, evidence.issuance):
+        if (log := entry.envelope().log) != checkpoint.origin:
+            wrong(f"entry {entry.seq} of {log}", f"an entry of {checkpoint.origin}")
+        path = [bytes.fromhex(one) for one in entry.path]
+        leaf = leaf_hash(entry.data.encode("utf-8"))
+        try:
+            verify_inclusion(leaf, entry.seq, checkpoint.tree_size, path, checkpoint.root)
+        except VerificationError as error:
+            wrong(f"entry {entry.seq}", f"a proof that leads to the checkpoint's root ({sentence_of(error)})")
+    return f"{len(seqs) + 1} entries stand under the root of the checkpoint of {checkpoint.tree_size} entries"
+
+
+def check_note(note: str, vkeys: Sequence[VerifierKey]) -> str:
+    """A log may have had several keys: one that is trusted must have signed."""
+    errors = []
+    for vkey in vkeys:
+        try:
+            checkpoint = verify_checkpoint(note, vkey)
+        except VerificationError as error:
+            errors.append(error)
+        else:
+            return f"signed by the trusted key {vkey.key_hash.hex()} of {checkpoint.origin}"
+    raise errors[0]
+
+
+def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
+    """Every statement is signed by a key that an earlier entry registers for its actor; the first registers its own."""
+    registered: dict[str, tuple[str, Ed25519PublicKey]] = {}
+    for envelope in envelopes:
+        statement = envelope.statement
+        body = body_of(envelope)
+        key = registered.get(statement.kid)
+        if isinstance(body, ActorKey):
+            public_key = Ed25519PublicKey.from_public_bytes(base64.b64decode(body.public_key, validate=True))
+            if body.kid != key_id(public_key) or body.kid in registered:
+                wrong(f"key {body.kid} in entry {envelope.seq}", "a new key under its own id")
+            if envelope.seq == 0 and body.kid == statement.kid:
+                key = (body.actor, public_key)
+            registered[body.kid] = (body.actor, public_key)
+        if key is None:
+            wrong(f"key {statement.kid} of entry {envelope.seq}", "a key that an earlier entry among these registers")
+        if key[0] != statement.actor:
+            wrong(f"entry {envelope.seq} by {statement.actor}", f"by {key[0]}, whose key signed it")
+        try:
+            verify_statement_signature(statement, envelope.signature, key[1])
+        except BadSignatureError as error:
+            wrong(f"entry {envelope.seq}", f"a statement signed by its actor ({sentence_of(error)})")
+    return f"{len(envelopes)} statements are signed by keys that the log registers ({len(registered)} keys)"
