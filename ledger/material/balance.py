@@ -15,6 +15,7 @@ from typing import Literal
 from ledger.errors import MassBalanceError, Problem
 from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses
 from ledger.material.contents import (
+    ROUNDING_KG,
     Amount,
     Amounts,
     Content,
@@ -24,6 +25,7 @@ from ledger.material.contents import (
     contents_of,
     holds_nothing,
     is_assayed,
+    is_full,
     residues_of,
     root_of_squares,
 )
@@ -44,9 +46,6 @@ __all__ = [
     "lineage_balance",
     "step_balance",
 ]
-
-ROUNDING_KG = Decimal("1e-9")
-"""A difference below this is rounding at the 28th digit, not mass."""
 
 Verdict = Literal[
     "closed",
@@ -175,6 +174,7 @@ def balance_from(
     products: Amounts = {}
     residues: Amounts = {}
     drawn: set[str] = set()
+    full: set[str] = set()
     for transformation in transformations:
         for draw in transformation.inputs:
             share = plant.batches[draw.batch_id].drawn_share(draw)
@@ -189,6 +189,8 @@ def balance_from(
     for batch_id, share in left.items():
         for element, content in known[batch_id].items():
             add_content(products, element, content, share)
+            if is_full(plant, batch_id, content):
+                full.add(element)
     return [
         _row(
             element,
@@ -196,6 +198,7 @@ def balance_from(
             products.get(element, Amount()),
             residues.get(element, Amount()),
             _inputs_measured(plant, drawn, known, element),
+            element in full,
         )
         for element in sorted({*ins, *products, *residues} - EXCHANGED_WITH_SURROUNDINGS)
     ]
@@ -220,7 +223,7 @@ def _inputs_measured(plant: Plant, drawn: Collection[str], known: Contents, elem
     return "partly known" if unknown else "known"
 
 
-def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs: _Inputs) -> BalanceRow:
+def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs: _Inputs, full: bool) -> BalanceRow:
     unaccounted = Amount()
     unaccounted.add(came_in.mass_kg, came_in.parts, Fraction(1), True)
     unaccounted.add(product.mass_kg, product.parts, Fraction(-1), True)
@@ -233,15 +236,16 @@ def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs
         residue.mass_kg,
         unaccounted.mass_kg,
         uncertainty_kg,
-        _verdict(unaccounted.mass_kg, uncertainty_kg, inputs, product.measured),
+        _verdict(unaccounted.mass_kg, uncertainty_kg, inputs, product.measured, full),
     )
 
 
-def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool) -> Verdict:
+def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool, full: bool) -> Verdict:
+    """full: a product was carried less than came in, only because it does not weigh more; nobody measured a loss."""
     if inputs == "unknown":
         return "not measured"
     beyond = abs(unaccounted_kg) > uncertainty_kg + ROUNDING_KG
-    if beyond:
+    if beyond and not (full and unaccounted_kg > 0):
         return "unaccounted beyond uncertainty" if unaccounted_kg > 0 else "more out than in, beyond uncertainty"
     if inputs == "partly known" or not measured:
         return "not measured"

@@ -21,6 +21,9 @@ from ledger.material.entries import Component, Output, Transformation
 from ledger.material.genealogy import makers_upward
 from ledger.material.plant import Plant
 
+ROUNDING_KG = Decimal("1e-9")
+"""A difference below this is rounding at the 28th digit, not mass."""
+
 
 @dataclass(frozen=True)
 class Content:
@@ -71,6 +74,12 @@ def holds_nothing(plant: Plant, batch_id: str) -> bool:
     if receipt is not None:
         return receipt[1].form in ("acid", "other")
     return plant.batches[batch_id].role == "recycle"
+
+
+def is_full(plant: Plant, batch_id: str, content: Content) -> bool:
+    """Whether carried content fills the weighed batch, so that there was no room for more."""
+    mass_kg = plant.batches[batch_id].mass_kg
+    return not content.measured and mass_kg is not None and content.mass_kg >= mass_kg - ROUNDING_KG
 
 
 @dataclass
@@ -187,9 +196,10 @@ def _carry(
 
     An output that states what it carries gets those elements only; where one does, the others get none. A stream that
     returns to the plant is taken to hold nothing that no assay of it shows. Less than nothing left is nothing: the
-    balance then shows more out than in.
+    balance then shows more out than in. More than there is room for is not carried, and stays unaccounted.
     """
     residues = residues_of(transformation, masses)
+    sizes = {output.batch_id: output.mass_kg for output in carriers}
     for element, amount in _inputs(plant, transformation, known).items():
         if residue := residues.get(element):
             amount.add(residue.mass_kg, residue.parts, Fraction(-1), True)
@@ -201,7 +211,31 @@ def _carry(
         for batch_id, share in _carried_shares(plant, transformation, carriers, element).items():
             part = Amount(measured=measured)
             part.add(mass_kg, amount.parts, share, measured)
+            most_kg = _most_kg(plant, transformation, sizes[batch_id], known, element)
+            if most_kg is not None and part.mass_kg > most_kg + ROUNDING_KG:
+                scale = Fraction(most_kg) / Fraction(part.mass_kg)
+                whole, part = part, Amount(measured=measured)
+                part.add(whole.mass_kg, whole.parts, scale, measured)
             known[batch_id][element] = part.content()
+
+
+def _most_kg(
+    plant: Plant, transformation: Transformation, size_kg: Decimal | None, known: Contents, element: str
+) -> Decimal | None:
+    """The most of the element that an output of this mass can hold; None if it was not weighed.
+
+    No batch holds more of an element than it weighs, and a blend is not richer than its richest input.
+    """
+    if size_kg is None or transformation.kind != "blend":
+        return size_kg
+    most = Decimal(0)
+    for draw in transformation.inputs:
+        drawn_kg = plant.batches[draw.batch_id].mass_kg
+        if drawn_kg is None:
+            return size_kg
+        content = known[draw.batch_id].get(element)
+        most = max(most, Decimal(0) if content is None else content.mass_kg / drawn_kg)
+    return size_kg * most
 
 
 def _carried_shares(

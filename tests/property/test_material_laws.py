@@ -17,7 +17,7 @@ from ledger.material.genealogy import ancestors, descendants, evidence_seqs, lot
 from ledger.material.origin import lot_shares, recycled_shares, stage_shares
 from tests.plants import DAY, MASSES, PlantLog, kg, out, random_plants
 
-ROUNDING_KG = Decimal("1e-18")  # of masses below 4000 kg with 28 digits, some thousand times added
+ROUNDING_KG = Decimal("1e-18")  # of masses of some tonnes with 28 digits, some thousand times added
 
 
 def share_left(plant: Plant, batch: Batch) -> Fraction:

@@ -32,7 +32,7 @@ def row(log: PlantLog, step_id: str, element: str) -> BalanceRow:
 
 
 def test_a_part_carries_its_part(log: PlantLog) -> None:
-    log.step("S1", [kg("M", "25")], [out("P", "10")])
+    log.step("S1", [kg("M", "25")], [out("P", "20")])
     assert held(log, "P") == {"Nd": Decimal(5), "Dy": Decimal("0.5"), "Fe": Decimal(15)}
 
 
@@ -48,13 +48,13 @@ def test_an_assayed_residue_and_an_assayed_sibling_are_taken_off_what_is_carried
 
 
 def test_a_residue_without_an_assay_is_taken_to_hold_nothing(log: PlantLog) -> None:
-    log.step("S1", [whole("M")], [out("A", "10")], residues=[{"description": "dust", "mass_kg": "50"}])
+    log.step("S1", [whole("M")], [out("A", "60")], residues=[{"description": "dust", "mass_kg": "50"}])
     assert held(log, "A")["Nd"] == 20
     assert row(log, "S1", "Nd").verdict == "not measured"
 
 
 def test_elements_go_where_a_separation_sends_them_and_else_nowhere(log: PlantLog) -> None:
-    log.step("S1", [whole("M")], [out("A", "10", carries=["Nd"]), out("B", "30", carries=["Dy"]), out("R", "5")])
+    log.step("S1", [whole("M")], [out("A", "20", carries=["Nd"]), out("B", "30", carries=["Dy"]), out("R", "5")])
     assert [held(log, name) for name in "ABR"] == [{"Nd": 20}, {"Dy": 2}, {}]
     assert row(log, "S1", "Fe").unaccounted_kg == 60
     assert row(log, "S1", "Fe").verdict == "unaccounted beyond uncertainty"

@@ -1,11 +1,14 @@
-"""What figures may not be made to say: metal counted twice, batches purer than matter, limits widened by their author."""
+"""What entries may not make of the figures: metal counted twice, batches purer than matter, limits without limit."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
-from ledger.errors import InputError
-from tests.plants import PlantLog, components, kg, out
+from ledger.errors import InputError, MassBalanceError
+from ledger.material.balance import BalanceRow, contents, step_balance
+from tests.plants import DAY, MASSES, PlantLog, components, kg, out, whole
 
 
 @pytest.fixture
@@ -15,6 +18,10 @@ def log() -> PlantLog:
     log.lot("M", "100")
     log.assay("M", {"Nd": "20"}, uncertainty="1")
     return log
+
+
+def row(log: PlantLog, step_id: str, element: str) -> BalanceRow:
+    return next(row for row in step_balance(log.plant, step_id, MASSES) if row.element == element)
 
 
 @pytest.mark.parametrize(
@@ -42,3 +49,31 @@ def test_a_residue_that_names_a_metal_in_two_components_is_refused(log: PlantLog
 
 def test_oxygen_carbon_and_water_may_stand_in_several_components(log: PlantLog) -> None:
     log.assay("M", {"Nd2O3": "60", "Fe2O3": "5", "CO2": "20", "H2O": "10", "C": "1"})
+
+
+def test_a_blend_makes_nothing_purer_than_its_richest_input() -> None:
+    log = PlantLog()
+    for lot, percent in (("A", "60"), ("B", "60"), ("C", "10")):
+        log.lot(lot, "1000")
+        log.assay(lot, {"Nd": percent}, uncertainty="1")
+    log.log("blend", blend_id="S1", performed_on=DAY, inputs=[kg("A", "500"), whole("B")], output=out("P", "1000"))
+    # 900 kg Nd were drawn; 1000 kg of the blend hold 60 % at most, and 300 kg went missing between the scales
+    nd = contents(log.plant, MASSES)["P"]["Nd"]
+    assert round(nd.mass_kg, 9) == 600
+    # 1 % of 300 kg of A and of 600 kg of B, all scaled by 600 / 900: sqrt(3^2 + 6^2) x 2/3 = 4.4721
+    assert round(nd.uncertainty_kg, 4) == Decimal("4.4721")
+    assert row(log, "S1", "Nd").unaccounted_kg == 900 - nd.mass_kg
+    assert row(log, "S1", "Nd").verdict == "unaccounted beyond uncertainty"
+    # 300 kg of A and 100 kg of C in 1400 kg: 28.6 %, below the 60 % of A, so all of it is carried
+    log.log("blend", blend_id="S2", performed_on=DAY, inputs=[kg("A", "500"), whole("C")], output=out("Q", "1400"))
+    assert contents(log.plant, MASSES)["Q"]["Nd"].mass_kg == 400
+
+
+def test_a_batch_without_an_assay_holds_no_more_of_an_element_than_it_weighs(log: PlantLog) -> None:
+    log.step("S1", [whole("M")], [out("Q", "10")])  # 20 kg Nd went in
+    assert contents(log.plant, MASSES)["Q"]["Nd"].mass_kg == 10
+    assert row(log, "S1", "Nd").unaccounted_kg == 10
+    # a kilogram of it cannot give two kilograms of neodymium
+    log.step("S2", [kg("Q", "1")], [out("P", "3")])
+    with pytest.raises(MassBalanceError, match=r"at most the 1\.000 kg Nd that went into S2"):
+        log.assay("P", {"Nd": "66.7"}, uncertainty="1")
