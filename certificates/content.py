@@ -25,7 +25,7 @@ from ledger.carbon.gate import check_whole
 from ledger.carbon.statement import statement_value
 from ledger.errors import InputError, RuleError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
-from ledger.material.balance import BalanceRow, check_balance, contents_of, lineage_balance
+from ledger.material.balance import BalanceRow, check_balance, check_margin, contents_of, lineage_balance
 from ledger.material.chemistry import (
     ELEMENTS,
     EXCHANGED_WITH_SURROUNDINGS,
@@ -153,7 +153,7 @@ def check_certifiable(plant: Plant, batch_id: str, masses: Mapping[str, Decimal]
 
     Raises: UnknownIdError if there is none such; RuleError if it is no product, was not weighed, its composition is not
     assayed, a composition it rests on is disputed, or it comes from no lot or from one without an assay;
-    MassBalanceError if its lineage gives out more of an element than went in.
+    MassBalanceError if its lineage gives out more of an element than went in, beyond uncertainty or by more than 3 %.
     """
     batch = plant.batches.get(batch_id)
     if batch is None:
@@ -189,7 +189,9 @@ def check_certifiable(plant: Plant, batch_id: str, masses: Mapping[str, Decimal]
         # A reagent without an assay counts as holding none, and the certificate says so. A feed without one is a guess.
         if settled_components(plant, lot) is None and plant.receipts[lot][1].form != "acid":
             raise RuleError(problem("/batch_id", lot, "lots whose content is assayed", f"Log an assay of {lot}."))
-    check_balance(lineage_balance(plant, batch_id, masses), f"the lineage of {batch_id}", "/batch_id")
+    balance = lineage_balance(plant, batch_id, masses)
+    check_balance(balance, f"the lineage of {batch_id}", "/batch_id")
+    check_margin(balance, f"the lineage of {batch_id}", "/batch_id")
 
 
 def _assayed_batches(plant: Plant, batch_id: str) -> list[str]:

@@ -40,6 +40,7 @@ __all__ = [
     "balance_from",
     "balance_of",
     "check_balance",
+    "check_margin",
     "check_transformation_balance",
     "contents",
     "contents_of",
@@ -47,9 +48,14 @@ __all__ = [
     "step_balance",
 ]
 
+MARGIN_PERCENT = 3
+"""What may be missing from a balance that is called closed, and exceed one that is certified, whatever uncertainty
+is stated: in per cent of what came in. A gap above it is a finding, not noise."""
+
 Verdict = Literal[
     "closed",
     "not measured",
+    "unaccounted within uncertainty",
     "unaccounted beyond uncertainty",
     "more out than in, within uncertainty",
     "more out than in, beyond uncertainty",
@@ -61,8 +67,8 @@ class BalanceRow:
     """The balance of one element: in_kg = product_kg + residue_kg + unaccounted_kg.
 
     uncertainty_kg: expanded (k=2), of unaccounted_kg.
-    verdict: "closed": what is unaccounted is within uncertainty. "not measured": an input's or product's content was
-    not measured, so that nothing was checked. Else by how much the two sides differ.
+    verdict: "closed": what is unaccounted is within uncertainty and MARGIN_PERCENT. "not measured": an input's or
+    product's content was not measured, so that nothing was checked. Else by how much the two sides differ.
     """
 
     element: str
@@ -145,6 +151,26 @@ def check_balance(rows: Iterable[BalanceRow], where: str, field: str = "") -> No
     excess = [row for row in rows if row.verdict == "more out than in, beyond uncertainty"]
     if excess:
         raise MassBalanceError(*(_excess_problem(row, where, field) for row in excess))
+
+
+def check_margin(rows: Iterable[BalanceRow], where: str, field: str = "") -> None:
+    """Refuse a balance in which more comes out than MARGIN_PERCENT above what went in, however uncertain it is said.
+
+    where, field: as in `check_balance`. Raises: MassBalanceError.
+    """
+    problems = [
+        Problem(
+            field,
+            f"{_grams(-row.unaccounted_kg)} kg {row.element} more out than in",
+            f"at most {MARGIN_PERCENT} % more than the {_grams(row.in_kg)} kg {row.element} that went into {where}, "
+            f"whatever uncertainty the assays state",
+            f"Check masses and assays in {where}; have what is doubtful assayed again.",
+        )
+        for row in rows
+        if row.in_kg and -100 * row.unaccounted_kg > MARGIN_PERCENT * row.in_kg
+    ]
+    if problems:
+        raise MassBalanceError(*problems)
 
 
 def _excess_problem(row: BalanceRow, where: str, field: str) -> Problem:
@@ -236,11 +262,13 @@ def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs
         residue.mass_kg,
         unaccounted.mass_kg,
         uncertainty_kg,
-        _verdict(unaccounted.mass_kg, uncertainty_kg, inputs, product.measured, full),
+        _verdict(came_in.mass_kg, unaccounted.mass_kg, uncertainty_kg, inputs, product.measured, full),
     )
 
 
-def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool, full: bool) -> Verdict:
+def _verdict(
+    in_kg: Decimal, unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool, full: bool
+) -> Verdict:
     """full: a product was carried less than came in, only because it does not weigh more; nobody measured a loss."""
     if inputs == "unknown":
         return "not measured"
@@ -249,4 +277,8 @@ def _verdict(unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, 
         return "unaccounted beyond uncertainty" if unaccounted_kg > 0 else "more out than in, beyond uncertainty"
     if inputs == "partly known" or not measured:
         return "not measured"
-    return "closed" if unaccounted_kg >= -ROUNDING_KG else "more out than in, within uncertainty"
+    if unaccounted_kg < -ROUNDING_KG:
+        return "more out than in, within uncertainty"
+    if 100 * unaccounted_kg > MARGIN_PERCENT * in_kg:
+        return "unaccounted within uncertainty"
+    return "closed"

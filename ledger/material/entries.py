@@ -35,16 +35,48 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 CustodyModel = Literal["identity-preserved", "segregated", "controlled-blending", "mass-balance", "book-and-claim"]
 
 
+UNCERTAINTY_LIMIT_PERCENT = Decimal(20)
+"""The largest relative expanded uncertainty of an assay value, in per cent of it."""
+
+TRACE_LIMIT_POINTS = Decimal("0.1")
+"""An absolute expanded uncertainty in percentage points that any value may have: traces are known less well."""
+
+SCALE_LIMIT_PERCENT = Decimal(5)
+"""The largest expanded uncertainty of a scale, in per cent of the net weight."""
+
+
+def _check_uncertainty(wt_percent: Decimal, uncertainty_percent: Decimal | None) -> None:
+    """A stated uncertainty loosens the mass balance; one that would switch it off is no measurement of the value.
+
+    Raises: FieldError.
+    """
+    if uncertainty_percent is None or uncertainty_percent <= UNCERTAINTY_LIMIT_PERCENT:
+        return
+    if wt_percent * uncertainty_percent / 100 > TRACE_LIMIT_POINTS:
+        raise FieldError(
+            "uncertainty_percent",
+            format_decimal(uncertainty_percent),
+            f"at most {UNCERTAINTY_LIMIT_PERCENT} (per cent of the value, k=2), or for a trace what comes to at most "
+            f"{TRACE_LIMIT_POINTS} percentage points",
+        )
+
+
 class Component(Part):
     """One line of an assay.
 
     wt_percent: mass fraction of the species in per cent of the sample, digits as reported.
-    uncertainty_percent: relative expanded uncertainty (k=2) in per cent of the value, where the laboratory states it.
+    uncertainty_percent: relative expanded uncertainty (k=2) in per cent of the value, where the laboratory states it;
+        at most UNCERTAINTY_LIMIT_PERCENT, or TRACE_LIMIT_POINTS.
     """
 
     species: Species
     wt_percent: Percent
     uncertainty_percent: NotNegative | None = None
+
+    @model_validator(mode="after")
+    def _uncertainty_of_a_measurement(self) -> Self:
+        _check_uncertainty(self.wt_percent, self.uncertainty_percent)
+        return self
 
 
 SUM_LIMIT_PERCENT = Decimal(102)
@@ -72,12 +104,14 @@ class Activity(Part):
     """Activity data: something measured that an emission factor applies to, for example 2600 kWh of electricity.
 
     activity: name of the activity, for example "electricity"; the adopted factor set maps it to factors.
+    data: where the amount comes from: a meter or scale of the plant, an estimate or a calculation, the supplier's word;
+        absent where nobody says.
     """
 
     activity: Slug
     amount: NotNegative
     unit: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.]{1,12}$")]
-    data: Literal["measured", "estimated", "supplier"] = "measured"
+    data: Literal["measured", "estimated", "supplier"] | None = None
     note: Text | None = None
 
 
@@ -247,8 +281,8 @@ class Receipt(Body):
     """A lot taken into custody: one delivery note.
 
     Weight: either gross_kg, tare_kg and moisture_percent, or dry_mass_kg alone; dry mass = (gross - tare) x
-    (1 - moisture/100). scale_uncertainty_kg: of the net weight, expanded (k=2). activity: what the delivery itself
-    cost, for example road freight in t.km.
+    (1 - moisture/100). scale_uncertainty_kg: of the net weight, expanded (k=2), at most SCALE_LIMIT_PERCENT of it.
+    activity: what the delivery itself cost, for example road freight in t.km.
     """
 
     batch_id: Id
@@ -286,6 +320,20 @@ class Receipt(Body):
             )
         if self.moisture_percent == 100:
             raise FieldError("moisture_percent", format_decimal(self.moisture_percent), "less than 100: some dry mass")
+        return self
+
+    @model_validator(mode="after")
+    def _scale_that_weighs(self) -> Self:
+        net_kg = self.dry_mass_kg if self.gross_kg is None else self.gross_kg - (self.tare_kg or Decimal(0))
+        if self.scale_uncertainty_kg is None or net_kg is None:
+            return self
+        most_kg = net_kg * SCALE_LIMIT_PERCENT / 100
+        if self.scale_uncertainty_kg > most_kg:
+            raise FieldError(
+                "scale_uncertainty_kg",
+                format_decimal(self.scale_uncertainty_kg),
+                f"at most {format_decimal(most_kg)}, {SCALE_LIMIT_PERCENT} % of the net weight",
+            )
         return self
 
     def dry_mass(self) -> Decimal:
@@ -345,6 +393,11 @@ class Settlement(Body):
     uncertainty_percent: NotNegative | None = None
     rule: Literal["umpire-outside-limit"] = "umpire-outside-limit"
     settled_on: Day
+
+    @model_validator(mode="after")
+    def _uncertainty_of_a_measurement(self) -> Self:
+        _check_uncertainty(self.settled_wt_percent, self.uncertainty_percent)
+        return self
 
 
 class Step(Body):

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 
+from certificates.content import check_certifiable
 from ledger.errors import InputError, MassBalanceError
 from ledger.material.balance import BalanceRow, contents, step_balance
 from tests.plants import DAY, MASSES, PlantLog, components, kg, out, whole
@@ -77,3 +78,77 @@ def test_a_batch_without_an_assay_holds_no_more_of_an_element_than_it_weighs(log
     log.step("S2", [kg("Q", "1")], [out("P", "3")])
     with pytest.raises(MassBalanceError, match=r"at most the 1\.000 kg Nd that went into S2"):
         log.assay("P", {"Nd": "66.7"}, uncertainty="1")
+
+
+@pytest.mark.parametrize(
+    ("percent", "uncertainty", "taken"),
+    [
+        ("30", "20", True),
+        ("30", "20.1", False),
+        ("0.2", "50", True),  # a trace: 0.1 percentage points
+        ("0.2", "51", False),
+        ("0", "1000", True),
+    ],
+)
+def test_an_assay_states_no_uncertainty_that_would_switch_the_balance_off(
+    log: PlantLog, percent: str, uncertainty: str, taken: bool
+) -> None:
+    cake = {"description": "cake", "mass_kg": "5", "components": components({"Nd": percent}, uncertainty)}
+    if taken:
+        log.assay("M", {"Nd": percent}, uncertainty=uncertainty)
+        return
+    with pytest.raises(InputError) as error:
+        log.assay("M", {"Nd": percent}, uncertainty=uncertainty)
+    (item,) = error.value.problems
+    assert (item.field, item.value) == ("/components/0/uncertainty_percent", repr(uncertainty))
+    with pytest.raises(InputError) as error:
+        log.step("S1", [kg("M", "10")], [out("P", "5")], residues=[cake])
+    assert [item.field for item in error.value.problems] == ["/residues/0/components/0/uncertainty_percent"]
+
+
+def test_a_correction_cannot_state_such_an_uncertainty_either(log: PlantLog) -> None:
+    correction = {"corrects_seq": log.plant.assays["M-A0"][0], "pointer": "/components/0/uncertainty_percent"}
+    with pytest.raises(InputError, match="/new"):
+        log.log("correction", **correction, old="1", new="90", reason="x", corrected_on=DAY)
+
+
+@pytest.mark.parametrize(
+    "weight",
+    [{"dry_mass_kg": "100"}, {"dry_mass_kg": None, "gross_kg": "110", "tare_kg": "10", "moisture_percent": "50"}],
+)
+def test_a_scale_is_good_to_five_per_cent_of_the_net_weight(weight: dict[str, str | None]) -> None:
+    given = {name: value for name, value in weight.items() if value is not None}
+    body = {"batch_id": "N", "site_id": "BEL", "description": "magnets", "form": "magnets", "received_on": DAY}
+    body |= {"consumer_class": "post-consumer", **given}
+    PlantLog().log("receipt", **body, scale_uncertainty_kg="5")
+    with pytest.raises(InputError) as error:
+        PlantLog().log("receipt", **body, scale_uncertainty_kg="5.01")
+    (item,) = error.value.problems
+    assert item.field == "/scale_uncertainty_kg"
+    assert "at most 5, 5 % of the net weight" in item.expected
+
+
+def test_a_gap_of_more_than_three_per_cent_is_not_closed_however_uncertain() -> None:
+    log = PlantLog()
+    log.lot("M", "100")
+    log.assay("M", {"Nd": "20"}, uncertainty="10")
+    # 20 +- 2 kg in; 19.4 kg out is 3 % less, 19.38 kg 3.1 %
+    for name, percent in (("P", "64.6667"), ("Q", "64.6")):
+        log.step(f"S-{name}", [kg("M", "50")], [out(name, "15")])
+        log.assay(name, {"Nd": percent}, uncertainty="1")
+    assert row(log, "S-P", "Nd").verdict == "closed"
+    assert row(log, "S-Q", "Nd").verdict == "unaccounted within uncertainty"
+
+
+def test_an_excess_of_more_than_three_per_cent_is_not_certified_however_uncertain() -> None:
+    log = PlantLog()
+    log.lot("M", "100")
+    log.assay("M", {"Nd": "20"}, uncertainty="10")
+    # 10 +- 1 kg in; 15 x 68.66 % = 10.299 kg out is 2.99 % more, 15 x 68.68 % = 10.302 kg 3.02 %
+    for name, percent in (("P", "68.66"), ("Q", "68.68")):
+        log.step(f"S-{name}", [kg("M", "50")], [out(name, "15")])
+        log.assay(name, {"Nd": percent}, uncertainty="1")
+    check_certifiable(log.plant, "P", MASSES)
+    with pytest.raises(MassBalanceError, match=r"at most 3 % more than the 10\.000 kg Nd") as error:
+        check_certifiable(log.plant, "Q", MASSES)
+    assert error.value.problems[0].field == "/batch_id"
