@@ -13,6 +13,7 @@ SIGNED_BYTES = "signed-bytes"
 CONTAINER = "signature-container"
 SIGNATURE = "signature"
 SIGNER = "signer-trust"
+UPDATE = "signed-update"
 CONTENT = "embedded-content"
 ISSUANCE = "issuance"
 INCLUSION = "inclusion-proofs"
@@ -39,8 +40,8 @@ class Checklist:
     """The checks made so far. Each name gets one outcome."""
 
     _ORDER = (
-        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, CONTENT, ISSUANCE, INCLUSION, CHECKPOINT, ENTRIES, ARITHMETIC,
-        PAGE, STATUS, TIMESTAMP,
+        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, INCLUSION, CHECKPOINT, ENTRIES,
+        ARITHMETIC, PAGE, STATUS, TIMESTAMP,
     )  # fmt: skip
     _OPTIONAL = (PAGE, STATUS, TIMESTAMP)
 

@@ -1,74 +1,90 @@
-"""What a signed certificate holds as a PDF: that its only signature is the issuer's certification, and its two files.
+"""What a signed certificate holds as a PDF: its two files, and nothing that acts, hides or is attached beside them.
 
-Call it only once the signature over every byte has been verified under a trusted root: then the parser meets nothing
-but what the issuer made. No repair of damaged files is attempted.
+Call it only once the signature over every byte has been verified under a trusted root, and what it adds has been found
+in order (`certificates.update`): then the parser meets nothing but what the issuer made. No repair of damaged files is
+attempted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import NoReturn
 
 import pikepdf
 
-from certificates.container import SignedBytes
 from ledger.errors import MalformedProofError, problem
 
 CONTENT_FILE = "certificate.json"
 EVIDENCE_FILE = "evidence.json"
 
+_CATALOGUE_KEYS = {
+    "/AF", "/Lang", "/Metadata", "/Names", "/OutputIntents", "/PageMode", "/Pages", "/Type", "/ViewerPreferences",
+    "/AcroForm", "/Extensions", "/Perms",
+}  # fmt: skip
+_ACTIVE_KEYS = {"/A", "/AA", "/JS", "/Launch", "/OpenAction", "/RichMedia", "/URI", "/XFA"}
+"""Keys that make a reader do something. A certificate only shows."""
+
+_MAX_DEPTH = 20
+
 _PARSER_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
 """What pikepdf raises where an object is missing or of another type than the code expects."""
 
 
-def read_certificate(pdf: bytes, covered: SignedBytes) -> Mapping[str, bytes]:
+def read_certificate(pdf: bytes) -> Mapping[str, bytes]:
     """The two embedded files by name, CONTENT_FILE and EVIDENCE_FILE.
 
-    covered: what the signature was found to cover.
-    Raises: MalformedProofError unless the file has exactly one signature, which is the one in `covered`, certifies the
-    document and permits nothing but form filling (DocMDP 1 or 2), and exactly these two files.
+    Raises: MalformedProofError unless the file has exactly these two files, one signature, no annotation but its field,
+    and nothing that a reader would run.
     """
     try:
         with pikepdf.open(BytesIO(pdf), attempt_recovery=False, suppress_warnings=True) as document:
-            _check_only_signature(document, covered, pdf)
-            return _attachments(document)
+            dictionaries = [found for each in document.objects for found in _dictionaries(each)]
+            _check_inert(document, dictionaries)
+            return _attachments(document, dictionaries)
     except _PARSER_ERRORS as error:
         _broken(type(error).__name__, f"a PDF of a certificate's structure ({error})")
 
 
-def _check_only_signature(document: pikepdf.Pdf, covered: SignedBytes, pdf: bytes) -> None:
-    fields = list(document.Root.AcroForm.Fields.as_list())
-    if len(fields) != 1 or fields[0].FT != "/Sig" or "/Kids" in fields[0]:
-        _broken(f"{len(fields)} form fields", "one form field, the issuer's signature")
-    signature = fields[0].V
-    if set(document.Root.Perms.keys()) != {"/DocMDP"} or document.Root.Perms.DocMDP.objgen != signature.objgen:
-        _broken(sorted(document.Root.Perms.keys()), "a certification signature (DocMDP) in the one field")
-    if [int(number) for number in signature.ByteRange.as_list()] != list(covered.byte_range):
-        _broken("another byte range", "the byte range that was checked")
-    if bytes(signature.Contents) != bytes.fromhex(pdf[covered.gap][1:-1].decode("ascii")):
-        _broken("another container", "the signature container that was checked")
-    if str(signature.M) != f"D:{covered.signed_at:%Y%m%d%H%M%S}Z":
-        _broken(str(signature.M), "the signing time that was checked")
-    kind = [str(signature.Type), str(signature.Filter), str(signature.SubFilter)]
-    if kind != ["/Sig", "/Adobe.PPKLite", "/ETSI.CAdES.detached"]:
-        _broken(kind, "a PAdES signature (ETSI.CAdES.detached)")
-    references = signature.Reference.as_list()
-    if len(references) != 1 or references[0].TransformMethod != "/DocMDP":
-        _broken(f"{len(references)} references", "one reference, DocMDP")
-    if int(references[0].TransformParams.P) not in (1, 2):
-        _broken(int(references[0].TransformParams.P), "permission for form filling at most (DocMDP 1 or 2)")
-    signatures = [each for each in document.objects if isinstance(each, pikepdf.Dictionary) and "/ByteRange" in each]
+def _dictionaries(value: pikepdf.Object, depth: int = 0) -> Iterator[pikepdf.Object]:
+    """The dictionaries that an indirect object holds directly, itself first, those of streams included."""
+    if depth > _MAX_DEPTH:
+        _broken(f"values {depth} deep", f"at most {_MAX_DEPTH}")
+    children: list[pikepdf.Object] = []
+    if isinstance(value, pikepdf.Stream):
+        value = value.stream_dict
+    if isinstance(value, pikepdf.Dictionary):
+        yield value
+        children = list(value.as_dict().values())
+    elif isinstance(value, pikepdf.Array):
+        children = list(value.as_list())
+    for child in children:
+        if isinstance(child, pikepdf.Dictionary | pikepdf.Array) and not child.is_indirect:
+            yield from _dictionaries(child, depth + 1)
+
+
+def _check_inert(document: pikepdf.Pdf, dictionaries: list[pikepdf.Object]) -> None:
+    """One signature and one annotation, its field; no actions; a catalogue with what a certificate needs."""
+    keys = set(document.Root.keys())
+    if not keys <= _CATALOGUE_KEYS or set(document.Root.Names.keys()) != {"/EmbeddedFiles"}:
+        _broken(sorted(keys - _CATALOGUE_KEYS), "a catalogue with a certificate's keys and no other")
+    signatures = [each for each in dictionaries if "/ByteRange" in each]
     if len(signatures) != 1:
         _broken(f"{len(signatures)} signatures", "one signature")
+    annotations = [len(each.Annots.as_list()) for each in dictionaries if "/Annots" in each]
+    if annotations != [1]:
+        _broken(f"{annotations} annotations", "one annotation, the signature's field")
+    for each in dictionaries:
+        if found := _ACTIVE_KEYS & set(each.keys()):
+            _broken(sorted(found), "a file that does nothing when it is opened or read")
 
 
-def _attachments(document: pikepdf.Pdf) -> dict[str, bytes]:
+def _attachments(document: pikepdf.Pdf, dictionaries: list[pikepdf.Object]) -> dict[str, bytes]:
     tree = pikepdf.NameTree(document.Root.Names.EmbeddedFiles)
     specifications = dict(tree.items())
     if sorted(specifications) != [CONTENT_FILE, EVIDENCE_FILE]:
         _broken(sorted(specifications), f"exactly two embedded files, {CONTENT_FILE} and {EVIDENCE_FILE}")
-    with_files = [each for each in document.objects if isinstance(each, pikepdf.Dictionary) and "/EF" in each]
+    with_files = [each for each in dictionaries if "/EF" in each]
     associated = sorted(each.objgen for each in document.Root.AF.as_list())
     if len(with_files) != 2 or associated != sorted(each.objgen for each in specifications.values()):
         _broken(f"{len(with_files)} file specifications", "the two embedded files and no other")

@@ -22,10 +22,10 @@ from pyhanko.sign.signers import PdfSignatureMetadata, PdfSigner, SimpleSigner
 from pyhanko.sign.signers.pdf_signer import PdfSigningSession
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from certificates.container import find_signed_bytes
 from certificates.keys import Issuer
+from certificates.update import FIELD_NAME, base_length
 from ledger.errors import StoreError, problem
-
-FIELD_NAME = "IssuerSignature"
 
 
 def sign_certificate(base: bytes, issuer: Issuer, signed_at: datetime) -> bytes:
@@ -36,7 +36,8 @@ def sign_certificate(base: bytes, issuer: Issuer, signed_at: datetime) -> bytes:
     Returns: the signed file; base is its prefix. Its signature value is random, as ECDSA's is, so two calls differ.
     Changes later on that the signature permits (DocMDP 2) are form filling and further signatures, so that a
     timestamp can be added one day; common readers misjudge timestamps after DocMDP 1.
-    Raises: StoreError if base does not come out as the prefix.
+    Raises: StoreError unless what comes out is base and then the one update that a verifier accepts;
+    MalformedProofError if base is not of the form of a drawn certificate.
     """
     metadata = PdfSignatureMetadata(
         field_name=FIELD_NAME,
@@ -48,8 +49,8 @@ def sign_certificate(base: bytes, issuer: Issuer, signed_at: datetime) -> bytes:
     output = BytesIO()
     SignerAt(metadata, signer_of(issuer), signed_at).sign_pdf(WriterThatKeepsMetadata(BytesIO(base)), output=output)
     signed = output.getvalue()
-    if not signed.startswith(base):
-        raise StoreError(problem("", len(signed), "a signed file that begins with the base", "Report this fault."))
+    if not signed.startswith(base) or base_length(signed, find_signed_bytes(signed)) != len(base):
+        raise StoreError(problem("", len(signed), "the base, and then the signature alone", "Report this fault."))
     return signed
 
 

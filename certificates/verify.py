@@ -31,6 +31,7 @@ from certificates.checklist import (
     STATUS,
     STATUS_UNKNOWN,
     TIMESTAMP,
+    UPDATE,
     VALID,
     Checklist,
     sentence_of,
@@ -44,6 +45,7 @@ from certificates.log_checks import check_entry_signatures, check_inclusion, che
 from certificates.renderer import RENDERER, drawn_with
 from certificates.signer import parse_roots, verify_signature, verify_signer
 from certificates.status import Status
+from certificates.update import base_length
 from ledger.errors import LedgerError
 from ledger.log.canonical import parse_canonical
 from ledger.log.checkpoint import VerifierKey, parse_vkey
@@ -103,10 +105,12 @@ def verify_certificate(
     roots, vkeys = parse_roots(trust.roots), [parse_vkey(text) for text in trust.vkeys]
     checks = Checklist()
     covered = _check_signature(checks, pdf, roots, now)
-    files = None if covered is None else checks.value(SIGNATURE, lambda: read_certificate(pdf, covered))
+    drawn_bytes = None if covered is None else checks.value(UPDATE, lambda: base_length(pdf, covered))
+    files = None if drawn_bytes is None else checks.value(SIGNATURE, lambda: read_certificate(pdf))
     if covered is None or files is None:
-        checks.skip_rest("what is inside was not read, since the signature does not hold")
+        checks.skip_rest("what is inside was not read, since the signature or what it adds is not in order")
         return Verification(checks.verdict(None), checks.done, None)
+    checks.passed(UPDATE, f"after the {drawn_bytes} bytes of the drawn file comes the signature and nothing else")
     checks.passed(SIGNATURE, "the only signature is the issuer's certification, and it holds over every byte")
 
     parsed = checks.value(CONTENT, lambda: _parse_files(files))
@@ -125,7 +129,7 @@ def verify_certificate(
     _check_checkpoint(checks, evidence, head, vkeys)
     checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))
-    _check_page(checks, pdf, content, evidence_value, render)
+    _check_page(checks, pdf[:drawn_bytes], content, evidence_value, render)
     status = _check_status(checks, head, status_of)
     checks.not_checked(TIMESTAMP, "the certificate carries no trusted timestamp; its times are the issuer's word")
     return Verification(checks.verdict(status), checks.done, content)
@@ -203,7 +207,7 @@ def _check_arithmetic(content: Mapping[str, Any], envelopes: Sequence[Envelope],
 
 def _check_page(
     checks: Checklist,
-    pdf: bytes,
+    drawn: bytes,
     content: dict[str, Any],
     evidence: dict[str, Any],
     render: Callable[[dict[str, Any], dict[str, Any]], bytes] | None,
@@ -225,7 +229,7 @@ def _check_page(
     base = checks.value(PAGE, lambda: render(content, evidence))
     if base is None:
         return
-    if pdf.startswith(base):
+    if drawn == base:
         digest = hashlib.sha256(base).hexdigest()
         checks.passed(
             PAGE, f"drawn again from the content, the page is the same byte for byte (SHA-256 {digest[:16]}...)"

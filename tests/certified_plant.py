@@ -12,12 +12,16 @@ from typing import Any
 
 import pikepdf
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+from pyhanko.sign.fields import MDPPerm, SigSeedSubFilter
+from pyhanko.sign.signers import PdfSignatureMetadata
 
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE
 from certificates.issue import Issued, issue_certificate
 from certificates.keys import DemoAuthority, make_demo_authority
 from certificates.pdfa import render_base
-from certificates.sign import sign_certificate
+from certificates.sign import SignerAt, WriterThatKeepsMetadata, sign_certificate, signer_of
+from certificates.update import FIELD_NAME
 from certificates.verify import Trust, Verification, verify_certificate
 from ledger.log.canonical import parse_canonical, parse_json
 from ledger.report import Outcome
@@ -113,3 +117,34 @@ def forge(
     change(content, evidence)
     moment = datetime.fromisoformat(issued.content["issued_at"]) if signed_at is None else signed_at
     return sign_certificate(render_base(content, evidence), authority.issuer, moment)
+
+
+def resigned(
+    issued: Issued, plant: CertifiedPlant, change: Callable[[pikepdf.Pdf], None], base: bytes | None = None
+) -> bytes:
+    """The unsigned certificate, or `base`, changed with a PDF library and then signed by the issuer."""
+    output = BytesIO()
+    with pikepdf.open(BytesIO(render_base(*embedded(issued.pdf)) if base is None else base)) as document:
+        change(document)
+        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    moment = datetime.fromisoformat(issued.content["issued_at"])
+    return sign_certificate(output.getvalue(), plant.authority.issuer, moment)
+
+
+def signed_with_update(
+    issued: Issued, plant: CertifiedPlant, change: Callable[[IncrementalPdfFileWriter], None]
+) -> bytes:
+    """The true certificate, signed by the issuer with an update that makes a `change` besides."""
+    writer = WriterThatKeepsMetadata(BytesIO(render_base(*embedded(issued.pdf))))
+    change(writer)
+    metadata = PdfSignatureMetadata(
+        field_name=FIELD_NAME,
+        md_algorithm="sha256",
+        subfilter=SigSeedSubFilter.PADES,
+        certify=True,
+        docmdp_permissions=MDPPerm.FILL_FORMS,
+    )
+    output = BytesIO()
+    moment = datetime.fromisoformat(issued.content["issued_at"])
+    SignerAt(metadata, signer_of(plant.authority.issuer), moment).sign_pdf(writer, output=output)
+    return output.getvalue()

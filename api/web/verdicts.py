@@ -70,6 +70,7 @@ _TITLES = {
     "signer-trust": "The signer is one that this site trusts",
     "signed-bytes": "The signature covers the whole file, and nothing was added after it",
     "signature-container": "The signature is in its plain form, with nothing hidden in it",
+    "signed-update": "Signing added the signature and changed nothing that is shown",
     "embedded-content": "The data inside the file is complete and well-formed",
     "issuance": "The issue of this certificate is an entry of the plant’s log",
     "inclusion-proofs": "Every entry behind the figures lies in the plant’s log",

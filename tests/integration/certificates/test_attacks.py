@@ -32,7 +32,7 @@ from certificates.embedded import CONTENT_FILE
 from certificates.issue import Issued
 from certificates.keys import make_demo_authority
 from certificates.pdfa import render_base
-from certificates.sign import SignerAt, WriterThatKeepsMetadata, sign_certificate, signer_of
+from certificates.sign import SignerAt, WriterThatKeepsMetadata, signer_of
 from certificates.status import Status
 from certificates.verify import Trust
 from ledger.errors import InputError, StoreError, problem
@@ -50,6 +50,7 @@ from tests.certified_plant import (
     failed_checks,
     forge,
     outcome_of,
+    resigned,
     verify,
 )
 from tests.store_samples import ACTOR, ORIGIN, VKEY
@@ -177,7 +178,7 @@ def test_a_second_signature_by_anybody_is_detected(co2: Issued, plant: Certified
 
 
 def test_a_second_signature_by_the_issuer_is_detected(co2: Issued, plant: CertifiedPlant) -> None:
-    assert_broken(approved(co2.pdf, plant.authority.issuer, "Approval"), plant, "signature")
+    assert_broken(approved(co2.pdf, plant.authority.issuer, "Approval"), plant, "signed-update")
 
 
 def approved(pdf: bytes, issuer: Any, field_name: str) -> bytes:
@@ -190,7 +191,7 @@ def approved(pdf: bytes, issuer: Any, field_name: str) -> bytes:
 
 def test_an_approval_signature_instead_of_a_certification_is_detected(co2: Issued, plant: CertifiedPlant) -> None:
     base = render_base(*embedded(co2.pdf))
-    assert_broken(approved(base, plant.authority.issuer, "IssuerSignature"), plant, "signature")
+    assert_broken(approved(base, plant.authority.issuer, "IssuerSignature"), plant, "signed-update")
 
 
 def test_a_third_embedded_file_is_detected(co2: Issued, plant: CertifiedPlant) -> None:
@@ -222,17 +223,6 @@ def test_a_page_that_shows_another_figure_than_the_content_is_detected(co2: Issu
     assert failed_checks(verify(pdf, plant.trust)) == ["page"]
     assert verify(pdf, plant.trust, render=None).verdict == STATUS_UNKNOWN  # and says that the page was not checked
     assert outcome_of(verify(pdf, plant.trust, render=None), "page") is Outcome.NOT_CHECKED
-
-
-def resigned(
-    issued: Issued, plant: CertifiedPlant, change: Callable[[pikepdf.Pdf], None], base: bytes | None = None
-) -> bytes:
-    """The unsigned certificate changed with a PDF library, then signed by the issuer."""
-    output = BytesIO()
-    with pikepdf.open(BytesIO(render_base(*embedded(issued.pdf)) if base is None else base)) as document:
-        change(document)
-        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
-    return sign_certificate(output.getvalue(), plant.authority.issuer, NOW)
 
 
 # With another key
