@@ -143,7 +143,8 @@ class Output(Part):
 
     mass_kg, volume_l: its size as measured, at most one; neither for a stream that is not measured, which can then
         only be drawn whole.
-    role: "product" shares the step's burden; "recycle" returns to the plant and carries none.
+    role: "product" shares the step's burden; "recycle" returns to the plant and carries none, so it holds no rare
+        earths.
     carries: the elements that a separation sends into this batch; empty for a step that does not separate.
     price_usd_per_kg: reference price per kg of oxide for economic allocation, with `price_source`.
     """

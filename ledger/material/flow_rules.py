@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from ledger.errors import InputError, OverdrawnError, Problem, RuleError, UnknownIdError, problem
-from ledger.material.chemistry import ELEMENTS, AtomicMasses
+from ledger.material.chemistry import ELEMENTS, RARE_EARTHS, AtomicMasses
 from ledger.material.entries import Draw, Output, Transformation, TransformationBody
 from ledger.material.plant import RECEIPT, Batch, Plant
 from ledger.material.rules import check_amount, check_new_id, check_species, made_later, unknown
@@ -25,6 +25,7 @@ def check_transformation(plant: Plant, body: TransformationBody, masses: AtomicM
     outputs = dict(zip(_pointers(body, "output", len(transformation.outputs)), transformation.outputs, strict=True))
     _check_ids(plant, transformation, inputs, outputs)
     _check_elements(transformation, outputs, masses)
+    _check_recycle(transformation, outputs)
     drawn = _draw_all(plant, inputs)
     late = [
         made_later(plant.batches[draw.batch_id], "/performed_on", transformation.on.isoformat())
@@ -88,6 +89,33 @@ def _check_elements(transformation: Transformation, outputs: Mapping[str, Output
     ]
     if wrong:
         raise InputError(*wrong)
+
+
+def _check_recycle(transformation: Transformation, outputs: Mapping[str, Output]) -> None:
+    """A stream that returns to the plant carries no burden: it may be no material that burden belongs to.
+
+    Handling makes none: what is split, blended or packed is the same material as before. A step may, but no stream
+    that is said to carry rare earths; one that is assayed to hold them is refused in `rules.check_assay`.
+    """
+    wrong = []
+    for field, output in outputs.items():
+        if output.role != "recycle":
+            continue
+        if transformation.conserves_mass:
+            expected = f'"product": what a {transformation.kind} makes is the material that it draws'
+            wrong.append(problem(f"{field}/role", output.role, expected, "Leave the role out."))
+        wrong += [
+            problem(
+                f"{field}/carries/{place}",
+                element,
+                "no rare earth in a stream that returns to the plant, for it carries no burden",
+                'Make it an output of role "product", which shares the burden of the step.',
+            )
+            for place, element in enumerate(output.carries)
+            if element in RARE_EARTHS
+        ]
+    if wrong:
+        raise RuleError(*wrong)
 
 
 def _draw_all(plant: Plant, inputs: Mapping[str, Draw]) -> dict[str, Batch]:

@@ -11,7 +11,13 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from ledger.errors import DuplicateIdError, InputError, OverdrawnError, Problem, RuleError, UnknownIdError, problem
-from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses, element_fractions, parse_formula
+from ledger.material.chemistry import (
+    EXCHANGED_WITH_SURROUNDINGS,
+    RARE_EARTHS,
+    AtomicMasses,
+    element_fractions,
+    parse_formula,
+)
 from ledger.material.composition import value_by_rule, wt_percent
 from ledger.material.entries import (
     Assay,
@@ -103,11 +109,15 @@ def check_receipt(plant: Plant, body: Receipt) -> None:
 
 
 def check_assay(plant: Plant, body: Assay, masses: AtomicMasses) -> None:
-    """A new assay of a known batch, with species that exist, not reported before the batch was made."""
+    """A new assay of a known batch, with species that exist, not reported before the batch was made.
+
+    None of rare earths in a stream that returns to the plant.
+    """
     check_new_id(body.assay_id, plant.assays, "/assay_id", "an assay")
     check_known_id(body.batch_id, plant.batches, "/batch_id", "a batch", "receipt or step that makes it")
     check_species(body.components, masses, "/components")
     batch = plant.batches[body.batch_id]
+    _check_recycle_holds_none(batch, body)
     # A lot may come with an assay that is older than its receipt.
     if batch.made_by != RECEIPT and body.reported_on < batch.made_on:
         raise RuleError(
@@ -118,6 +128,23 @@ def check_assay(plant: Plant, body: Assay, masses: AtomicMasses) -> None:
                 "Correct the date or the batch.",
             )
         )
+
+
+def _check_recycle_holds_none(batch: Batch, body: Assay) -> None:
+    """A stream that returns to the plant carries no burden, so it may hold no rare earths."""
+    wrong = [
+        problem(
+            f"/components/{place}/species",
+            component.species,
+            f"no rare earths in {batch.batch_id}: it is logged as a stream that returns to the plant and carries none "
+            "of the burden",
+            f'Correct its role in entry {batch.seq} from "recycle" to "product", then log the assay again.',
+        )
+        for place, component in enumerate(body.components)
+        if batch.role == "recycle" and component.wt_percent and parse_formula(component.species).keys() & RARE_EARTHS
+    ]
+    if wrong:
+        raise RuleError(*wrong)
 
 
 def check_settlement(plant: Plant, body: Settlement) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from certificates.content import check_certifiable
-from ledger.errors import InputError, MassBalanceError
+from ledger.errors import InputError, MassBalanceError, RuleError
 from ledger.material.balance import BalanceRow, contents, step_balance
 from tests.plants import DAY, MASSES, PlantLog, components, kg, out, whole
 
@@ -152,3 +153,60 @@ def test_an_excess_of_more_than_three_per_cent_is_not_certified_however_uncertai
     with pytest.raises(MassBalanceError, match=r"at most 3 % more than the 10\.000 kg Nd") as error:
         check_certifiable(log.plant, "Q", MASSES)
     assert error.value.problems[0].field == "/batch_id"
+
+
+@pytest.mark.parametrize(
+    ("entry_type", "body", "field"),
+    [
+        (
+            "split",
+            {"split_id": "S1", "input": kg("M", "10"), "outputs": [out("A", "1"), out("R", "9", role="recycle")]},
+            "/outputs/1/role",
+        ),
+        (
+            "blend",
+            {"blend_id": "S1", "inputs": [kg("M", "5"), kg("M", "5")], "output": out("R", "10", role="recycle")},
+            "/output/role",
+        ),
+        (
+            "pack",
+            {
+                "pack_id": "S1",
+                "input": kg("M", "10"),
+                "output": out("R", "10", role="recycle"),
+                "packaging": "drum",
+                "packages": 1,
+            },
+            "/output/role",
+        ),
+    ],
+)
+def test_handling_makes_no_stream_that_returns(
+    log: PlantLog, entry_type: str, body: dict[str, Any], field: str
+) -> None:
+    with pytest.raises(RuleError) as error:
+        log.log(entry_type, performed_on=DAY, **body)
+    assert [item.field for item in error.value.problems] == [field]
+
+
+def test_a_stream_that_returns_is_not_said_to_carry_rare_earths(log: PlantLog) -> None:
+    outputs = [out("P", "2"), out("R", "8", role="recycle", carries=["Fe", "Nd"])]
+    with pytest.raises(RuleError) as error:
+        log.step("S1", [kg("M", "10")], outputs)
+    assert [(item.field, item.value) for item in error.value.problems] == [("/outputs/1/carries/1", "'Nd'")]
+
+
+def test_a_stream_that_returns_is_not_assayed_to_hold_rare_earths_until_it_is_a_product(log: PlantLog) -> None:
+    log.step("S1", [kg("M", "10")], [out("P", "2"), out("R", "8", role="recycle")])
+    log.assay("R", {"Cl": "30", "Nd": "0"})
+    with pytest.raises(RuleError) as error:
+        log.assay("R", {"Cl": "30", "Nd2O3": "0.1"})
+    (item,) = error.value.problems
+    assert (item.field, item.value) == ("/components/1/species", "'Nd2O3'")
+    step_seq = log.plant.batches["R"].seq
+    assert f"entry {step_seq}" in item.next_step
+    correction: dict[str, Any] = {"corrects_seq": step_seq, "pointer": "/outputs/1/role", "reason": "x"}
+    log.log("correction", **correction, old="recycle", new="product", corrected_on=DAY)
+    log.assay("R", {"Cl": "30", "Nd2O3": "0.1"})
+    with pytest.raises(RuleError, match="/new"):
+        log.log("correction", **correction, old="product", new="recycle", corrected_on=DAY)
