@@ -109,11 +109,11 @@ def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
             f"{_by(content['allocation'])} among their products",
         ),
         KeyFigure(
-            "Primary data",
-            method["primary_data_percent"],
+            "Amounts logged as measured",
+            method["measured_amounts_percent"],
             "% of the result",
-            "rests on amounts measured in the plant or stated by a supplier; the rest on estimates and direct "
-            "emissions",
+            "rests on amounts that the plant logged as measured or as stated by a supplier; the rest on estimates, "
+            "amounts of unstated source and direct emissions",
         ),
     ]
 

@@ -218,18 +218,23 @@ def co2_sample() -> dict[str, Any]:
             "gwp_horizon": "100 years",
             "electricity": "Location-based, contractual instruments are not counted. Factors: uk-2023/electricity-"
             "generation, uk-2023/electricity-generation-wtt, uk-2023/electricity-td, uk-2023/electricity-td-wtt.",
-            "recycling": "Cut-off: scrap arrives without burden, and the product takes no credit for being recycled.",
+            "recycling": "Cut-off: scrap arrives without burden, and the product takes no credit for being recycled. "
+            "What is scrap is as declared at receipt.",
             "allocation_why": "By mass of product: a physical relation that no price moves. The products leave common "
             "steps that could not be metered apart. Results by price and by element stand beside it.",
             "cut_offs": "Not counted: capital goods, packaging, staff, laboratory, and any flow that is not in the "
-            "log. Their share was not estimated.",
+            "log; the treatment of residues, unless it was logged as an activity; what lies upstream of a fuel or "
+            "vehicle, unless a factor of the list covers it (none does for: Road freight). Their share was not "
+            "estimated.",
             "biogenic": "Biogenic emissions and removals: not assessed separately.",
             "land_use": "Land-use change: not assessed.",
-            "aircraft": "No transport by aircraft in the activity data.",
-            "primary_data_percent": "100.0",
-            "data_quality": "Activity data measured in the plant or stated by a supplier lies behind 100.0 % of the "
-            "result; direct emissions and estimates behind the rest. All emission factors are secondary data. No "
-            "quality rating was given.",
+            "aircraft": 'No activity whose name begins with "air-" counts. A flight logged under another name would '
+            "not show here.",
+            "measured_amounts_percent": "98.9",
+            "data_quality": "98.9 % of the result rests on amounts that the log calls measured in the plant or stated "
+            "by a supplier; the rest on estimates, on amounts whose source the log does not state, and on direct "
+            "emissions. That is the plant's word: nobody read the meters again. All emission factors are secondary "
+            "data. No quality rating was given.",
             "uncertainty": "Lognormal emission factors, stated figure as median, one factor one random number, "
             "quantiles by moments. Factors that state an uncertainty carry 73.6 % of the result; the rest, and "
             "amounts, count as certain.",
@@ -532,7 +537,7 @@ def empty_co2_sample() -> dict[str, Any]:
     interval = {"low_kg_co2e_per_kg": "0.0000", "high_kg_co2e_per_kg": "0.0000", "covered_percent": "0.0", "method": ""}
     content["result"] = zero | {"system_kg_co2e": "0.0000", "interval_95": interval}
     content["results_by_allocation"] = dict.fromkeys(("mass", "economic", "element"), zero)
-    content["method"] |= {"period": {}, "boundary_stages": [], "limits": [], "primary_data_percent": "0.0"}
+    content["method"] |= {"period": {}, "boundary_stages": [], "limits": [], "measured_amounts_percent": "0.0"}
     content["not_claimed"] = []
     return content
 

@@ -128,13 +128,13 @@ class FactorAdoption(Body):
     """Body of the entry `factor_adoption`: from here on these factors apply to these activities.
 
     region: what the set is meant for, in words. electricity_approach: how bought electricity is counted, in the words
-        of the GHG Protocol Scope 2 Guidance.
+        of the GHG Protocol Scope 2 Guidance. Market-based needs contractual instruments, which no entry holds yet.
     """
 
     set_id: Id
     gwp_set: GwpSet
     region: Text
-    electricity_approach: Literal["location-based", "market-based"] = "location-based"
+    electricity_approach: Literal["location-based"] = "location-based"
     activities: Annotated[tuple[ActivityFactors, ...], Field(min_length=1)]
     adopted_on: Day
     note: Text | None = None

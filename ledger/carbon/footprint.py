@@ -38,7 +38,7 @@ from ledger.material.plant import Plant
 # add 12. So products and sums below this precision are exact.
 _EXACT = Context(prec=100)
 
-DataQuality = Literal["measured", "supplier", "estimated", "direct"]
+DataQuality = Literal["measured", "supplier", "estimated", "not stated", "direct"]
 """Where an amount comes from, as logged; "direct" for an emission of the step itself, which states no source."""
 
 
@@ -353,7 +353,7 @@ def _lines(
 ) -> list[Line]:
     """The lines of one event: one for each activity and factor, one for each direct emission."""
     lines = [
-        _line(source, row.activity, row.amount, row.unit, factor.kg_co2e, weight, row.data, factor)
+        _line(source, row.activity, row.amount, row.unit, factor.kg_co2e, weight, row.data or "not stated", factor)
         for row in activity
         for factor in book.factors_for(row)
     ]

@@ -210,7 +210,7 @@ def label_of(activity: str) -> str:
 def method_value(footprint: Footprint, interval: Interval, book: FactorBook) -> dict[str, Any]:
     """How the figure came about: the items of ISO 14067 and the GHG Protocol Product Standard."""
     days = [source.on for source in footprint.sources]
-    primary = primary_data_percent(footprint)
+    measured = measured_amounts_percent(footprint)
     return {
         "standard": (
             "Calculated after ISO 14067:2018 and the GHG Protocol Product Standard; conformity has not been verified "
@@ -224,18 +224,16 @@ def method_value(footprint: Footprint, interval: Interval, book: FactorBook) -> 
         "electricity": _electricity(footprint, book),
         "recycling": _recycling(footprint),
         "allocation_why": _ALLOCATION_WHY[footprint.allocation],
-        "cut_offs": (
-            "Not counted: capital goods, packaging, staff, laboratory, and any flow that is not in the log. Their "
-            "share was not estimated."
-        ),
+        "cut_offs": _cut_offs(footprint),
         "biogenic": "Biogenic emissions and removals: not assessed separately.",
         "land_use": "Land-use change: not assessed.",
         "aircraft": _aircraft(footprint),
-        "primary_data_percent": format_decimal(primary),
+        "measured_amounts_percent": format_decimal(measured),
         "data_quality": (
-            f"Activity data measured in the plant or stated by a supplier lies behind {primary} % of the result; "
-            "direct emissions and estimates behind the rest. All emission factors are secondary data. No quality "
-            "rating was given."
+            f"{measured} % of the result rests on amounts that the log calls measured in the plant or stated by a "
+            "supplier; the rest on estimates, on amounts whose source the log does not state, and on direct emissions. "
+            "That is the plant's word: nobody read the meters again. All emission factors are secondary data. No "
+            "quality rating was given."
         ),
         "uncertainty": interval.method,
         "limits": _limits(footprint),
@@ -243,13 +241,13 @@ def method_value(footprint: Footprint, interval: Interval, book: FactorBook) -> 
     }
 
 
-def primary_data_percent(footprint: Footprint) -> Decimal:
-    """Share of the burden, in per cent, whose amount was measured or stated by a supplier; one decimal."""
+def measured_amounts_percent(footprint: Footprint) -> Decimal:
+    """Share of the burden, in per cent, whose amount was logged as measured or as stated by a supplier; one decimal."""
     total = footprint.total
     if total == 0:
         return Decimal("0.0")
-    primary = sum((line.allocated for line in footprint.lines if line.data in ("measured", "supplier")), Fraction(0))
-    return round_fraction(100 * primary / total, PERCENT_PLACES)
+    measured = sum((line.allocated for line in footprint.lines if line.data in ("measured", "supplier")), Fraction(0))
+    return round_fraction(100 * measured / total, PERCENT_PLACES)
 
 
 _SCRAP = ("post-consumer", "pre-consumer")
@@ -299,20 +297,32 @@ def _stages(footprint: Footprint) -> list[str]:
 def _electricity(footprint: Footprint, book: FactorBook) -> str:
     factors = sorted({line.factor_id for line in footprint.lines if line.activity == "electricity" and line.factor_id})
     if not factors or book.electricity_approach is None:
-        return "No bought electricity in the activity data."
-    instruments = (
-        "contractual instruments are not counted"
-        if book.electricity_approach == "location-based"
-        else "as the adopted factors' instruments state"
+        return 'No activity named "electricity" was logged. Power logged under another name would not show here.'
+    return (
+        f"{book.electricity_approach.capitalize()}, contractual instruments are not counted. "
+        f"Factors: {', '.join(factors)}."
     )
-    return f"{book.electricity_approach.capitalize()}, {instruments}. Factors: {', '.join(factors)}."
 
 
 def _aircraft(footprint: Footprint) -> str:
     by_air = sum((line.allocated for line in footprint.lines if line.activity.startswith("air-")), Fraction(0))
     if by_air == 0:
-        return "No transport by aircraft in the activity data."
-    return f"Transport by aircraft: {round_fraction(by_air, TOTAL_PLACES)} kg CO2e of the total."
+        return (
+            'No activity whose name begins with "air-" counts. A flight logged under another name would not show here.'
+        )
+    return f'Activities whose name begins with "air-": {round_fraction(by_air, TOTAL_PLACES)} kg CO2e of the total.'
+
+
+def _cut_offs(footprint: Footprint) -> str:
+    """What is not counted. A factor for what lies upstream of a fuel or vehicle ends in "-wtt" (well to tank)."""
+    freight = {line.activity for line in footprint.lines if line.unit == "t.km"}
+    upstream = {line.activity for line in footprint.lines if line.factor_id and line.factor_id.endswith("-wtt")}
+    without = ", ".join(label_of(activity) for activity in sorted(freight - upstream))
+    return (
+        "Not counted: capital goods, packaging, staff, laboratory, and any flow that is not in the log; the treatment "
+        "of residues, unless it was logged as an activity; what lies upstream of a fuel or vehicle, unless a factor "
+        f"of the list covers it{f' (none does for: {without})' if without else ''}. Their share was not estimated."
+    )
 
 
 def _limits(footprint: Footprint) -> list[str]:

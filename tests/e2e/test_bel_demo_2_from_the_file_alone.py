@@ -56,7 +56,7 @@ def load() -> list[dict[str, Any]]:
     events = read("bel-demo-2")
     (correction,) = (event["body"] for event in read("bel-demo-2-correction"))
     meter = next(event["body"] for event in events if event["body"].get("step_id") == "S7")["activity"][0]
-    assert meter == {"activity": "electricity", "amount": correction["old"], "unit": "kWh"}
+    assert meter == {"activity": "electricity", "amount": correction["old"], "unit": "kWh", "data": "measured"}
     meter["amount"] = correction["new"]
     return events
 

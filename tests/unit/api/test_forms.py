@@ -88,7 +88,7 @@ def test_a_steps_rows_become_a_body_that_the_types_accept() -> None:
             }
         ],
         "residues": [],
-        "activity": [{"activity": "electricity", "amount": "100", "unit": "kWh", "data": "measured"}],
+        "activity": [{"activity": "electricity", "amount": "100", "unit": "kWh"}],
         "direct": [],
     }
 

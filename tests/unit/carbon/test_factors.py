@@ -236,6 +236,12 @@ def test_an_adoption_that_does_not_fit_the_library_is_refused(adopted: FactorAdo
     assert [item.field for item in caught.value.problems] == [field]
 
 
+def test_a_market_based_adoption_is_refused_for_no_entry_holds_an_instrument() -> None:
+    value = adoption(factor()).to_value() | {"electricity_approach": "market-based"}
+    with pytest.raises(InputError, match="location-based"):
+        parse_body(FactorAdoption, value)
+
+
 def test_an_adoption_names_each_activity_and_factor_once() -> None:
     value = adoption(factor()).to_value()
     with pytest.raises(InputError, match="each activity once per unit"):

@@ -11,11 +11,13 @@ from ledger.carbon.footprint import footprint_of
 from ledger.carbon.statement import hot_spots, label_of, statement_value
 from ledger.errors import RuleError
 from ledger.log.canonical import canonical_bytes
+from ledger.service.factor_library import factor_records
 from tests.carbon_samples import (
     activity,
     bel_demo_1,
     bel_demo_2,
     book,
+    book_of,
     draw,
     masses,
     output,
@@ -86,7 +88,7 @@ def test_a_batch_that_cost_nothing_has_no_hot_spots() -> None:
     value = statement_value(plant, book(), "L", "mass", masses())
     assert value["kg_co2e_per_kg"] == "0.0000"
     assert value["lines"] == []
-    assert value["method"]["primary_data_percent"] == "0.0"
+    assert value["method"]["measured_amounts_percent"] == "0.0"
     assert value["method"]["limits"][-1] == "No activity data logged for: L (receipt)."
 
 
@@ -94,8 +96,8 @@ def test_the_method_answers_every_item_of_a_footprint_report() -> None:
     method = statement_value(plant_of(bel_demo_2()), book(), "OX-NdPr-501-A", "mass", masses())["method"]
     assert set(method) == {
         "standard", "boundary", "boundary_stages", "period", "gwp_set", "gwp_horizon", "electricity", "recycling",
-        "allocation_why", "cut_offs", "biogenic", "land_use", "aircraft", "primary_data_percent", "data_quality",
-        "uncertainty", "limits", "verification",
+        "allocation_why", "cut_offs", "biogenic", "land_use", "aircraft", "measured_amounts_percent",
+        "data_quality", "uncertainty", "limits", "verification",
     }  # fmt: skip
     assert all(method.values())
     assert method["period"] == {"from": "2023-09-01", "to": "2023-09-16"}
@@ -107,17 +109,57 @@ def test_the_method_answers_every_item_of_a_footprint_report() -> None:
     assert any("R-1" in limit for limit in method["limits"])
 
 
-def test_estimates_and_direct_emissions_are_not_primary_data() -> None:
+def test_only_amounts_logged_as_measured_or_as_the_suppliers_count_as_such() -> None:
+    water = activity("water-supply", "100", "m3")
     entries = [
         *party_and_site(),
-        lot("L", "5", {**activity("water-supply", "100", "m3"), "data": "estimated"}),
+        lot("L", "5", {**water, "data": "estimated"}, {**water, "data": "supplier"}),
         step(
-            "S", [draw("L")], [output("P", "oxide", "2")], activity("water-supply", "100", "m3"), direct_kg_co2="17.668"
+            "S", [draw("L")], [output("P", "oxide", "2")], water, {**water, "data": "measured"}, direct_kg_co2="17.668"
         ),
     ]
-    # Three equal parts of 17.668 kg CO2e; one was measured.
-    value = statement_value(plant_of(entries), book(), "P", "mass", masses())
-    assert value["method"]["primary_data_percent"] == "33.3"
+    # Five equal parts of 17.668 kg CO2e: one measured, one stated by a supplier; an estimate, one of unstated source
+    # and a direct emission are neither.
+    method = statement_value(plant_of(entries), book(), "P", "mass", masses())["method"]
+    assert method["measured_amounts_percent"] == "40.0"
+    assert method["data_quality"].startswith("40.0 % of the result rests on amounts that the log calls measured")
+
+
+def test_an_amount_whose_source_nobody_stated_does_not_count_as_measured() -> None:
+    method = statement_value(plant_of(bel_demo_1()), book(), "OX-NdPr", "mass", masses())["method"]
+    assert method["measured_amounts_percent"] == "0.0"
+
+
+def test_electricity_and_aircraft_are_spoken_of_by_name_only() -> None:
+    factors = {factor.factor_id: factor for factor in factor_records()}
+    power, flight = (factors[f"uk-2023/{name}"] for name in ("electricity-generation", "air-freight-long-haul-with-rf"))
+    other_names = book_of(
+        [power, flight], {power.factor_id: ("grid-power", "kWh"), flight.factor_id: ("freight-by-air", "t.km")}
+    )
+    entries = [
+        *party_and_site(),
+        lot("L", "5", activity("freight-by-air", "10", "t.km")),
+        step("S", [draw("L")], [output("P", "oxide", "2")], activity("grid-power", "10")),
+    ]
+    method = statement_value(plant_of(entries), other_names, "P", "mass", masses())["method"]
+    assert method["electricity"].startswith('No activity named "electricity" was logged')
+    assert method["aircraft"].startswith('No activity whose name begins with "air-" counts')
+
+
+def test_the_cut_offs_name_residues_and_freight_without_its_fuels_upstream() -> None:
+    said = statement_value(plant_of(bel_demo_2()), book(), "OX-NdPr-501-A", "mass", masses())["method"]["cut_offs"]
+    assert "the treatment of residues, unless it was logged as an activity" in said
+    # The default adoption has no well-to-tank factor for road freight; electricity and gas have theirs.
+    assert "(none does for: Road freight)" in said
+
+
+def test_freight_with_a_well_to_tank_factor_is_not_named_as_left_out() -> None:
+    factors = {factor.factor_id: factor for factor in factor_records()}
+    both = [factors[f"uk-2023/hgv-all-average-laden{end}"] for end in ("", "-wtt")]
+    entries = [*party_and_site(), lot("L", "5", activity("road-freight", "10", "t.km"))]
+    with_upstream = book_of(both, {factor.factor_id: ("road-freight", "t.km") for factor in both})
+    said = statement_value(plant_of(entries), with_upstream, "L", "mass", masses())["method"]["cut_offs"]
+    assert "none does for" not in said
 
 
 def test_an_allocation_that_is_not_available_is_refused_with_those_that_are() -> None:
