@@ -74,6 +74,7 @@ _NOT_CLAIMED = {
         "Any offset, credit or contractual instrument: none is counted.",
         "Anything about use, end of life, or transport to the buyer.",
         "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
+        "That the whole batch is in one hand: its mass is that as made, whatever was drawn or shipped since.",
     ),
     "provenance": (
         "Compliance with any law or sourcing rule: origins are stated per stage, the judgement is the reader's.",
@@ -82,6 +83,7 @@ _NOT_CLAIMED = {
         "Anything about carbon, labour or other effects: see the CO2 certificate for the footprint.",
         "That a third party has verified it: it is signed by the plant alone.",
         "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
+        "That the whole batch is in one hand: its mass is that as made, whatever was drawn or shipped since.",
     ),
 }
 

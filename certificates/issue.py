@@ -32,7 +32,7 @@ from ledger.errors import InputError, LedgerError, RuleError, StoreError, Unknow
 from ledger.log.checkpoint import format_vkey, parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
 from ledger.material.entries import CertificateIssued
-from ledger.material.genealogy import evidence_seqs
+from ledger.material.genealogy import ancestors, evidence_seqs
 from ledger.material.plant import Plant
 from ledger.service.append import Draft, append_entries
 from ledger.service.checkpoints import make_checkpoint
@@ -68,8 +68,9 @@ def issue_certificate(
 
     supersedes, reason: the certificate that this one replaces, and why; both or neither.
     Raises: InputError for another kind, or one of the two without the other; UnknownIdError, RuleError if the batch
-    cannot be certified (see certificates.content) or `supersedes` cannot be superseded by it; StoreError without the
-    log's key, or if the issuer's certificate is not valid now. Nothing is logged then.
+    cannot be certified (see certificates.content), was used up, or was made of a batch that was used up and has a
+    certificate in force, or `supersedes` cannot be superseded by it; StoreError without the log's key, or if the
+    issuer's certificate is not valid now. Nothing is logged then.
     """
     kind = _kind(kind)
     state = state_of(ledger)
@@ -91,6 +92,8 @@ def issue_certificate(
         supersede_reason=reason,
     )
     content = make_content(kind, state.plant, book, batch_id, header, ledger.masses, allocation)
+    if supersedes is None:
+        _check_not_certified_twice(state.plant, batch_id, kind)
     seqs = needed_seqs(kind, state.plant, book, batch_id)
     datas = entry_bytes(ledger, seqs)
     factors = _records(book, content)
@@ -175,6 +178,40 @@ def _kind(kind: str) -> Kind:
     if kind == "provenance":
         return "provenance"
     raise InputError(problem("/kind", kind, '"co2" or "provenance"', "Choose one of them."))
+
+
+def _check_not_certified_twice(plant: Plant, batch_id: str, kind: Kind) -> None:
+    """A batch that was used up has no certificate beside those of what it became. Not asked of one that supersedes."""
+    if plant.batches[batch_id].status == "consumed":
+        into = [
+            output.batch_id for step in plant.used_by(batch_id) for output in plant.transformations[step][1].outputs
+        ]
+        raise RuleError(
+            problem(
+                "/batch_id",
+                batch_id,
+                "a batch of which something is left or was shipped; all of this one was drawn",
+                f"Certify what it became: {', '.join(into)}.",
+            )
+        )
+    used_up = {
+        link.batch_id for link in ancestors(plant, batch_id) if plant.batches[link.batch_id].status == "consumed"
+    }
+    in_force = [
+        problem(
+            "/batch_id",
+            batch_id,
+            f"a batch whose mass is in no other {kind} certificate: {certificate_id} is in force for "
+            f"{issued.batch_id}, all of which was drawn",
+            f"Revoke {certificate_id} first.",
+        )
+        for certificate_id, (_, issued) in plant.certificates.items()
+        if issued.batch_id in used_up
+        and issued.kind == kind
+        and certificate_status(plant, certificate_id).state == "valid"
+    ]
+    if in_force:
+        raise RuleError(*in_force)
 
 
 def _check_supersedes(plant: Plant, certificate_id: str, batch_id: str, kind: Kind) -> None:

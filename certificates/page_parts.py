@@ -132,7 +132,7 @@ def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigur
     if len(wrap(product, title_style, words)) > 2:
         title_style = replace(title_style, size=13, leading=16)
     about = (
-        f"Batch {batch['batch_id']}  ·  {kg(batch['mass_kg'])}  ·  made {day(batch['made_on'])}"
+        f"Batch {batch['batch_id']}  ·  {kg(batch['mass_kg'])} as made on {day(batch['made_on'])}"
         if batch.get("mass_kg")
         else f"Batch {batch['batch_id']}  ·  made {day(batch['made_on'])}"
     )

@@ -252,6 +252,7 @@ def co2_sample() -> dict[str, Any]:
             "Any offset, credit or contractual instrument: none is counted.",
             "Anything about use, end of life, or transport to the buyer.",
             "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
+            "That the whole batch is in one hand: its mass is that as made, whatever was drawn or shipped since.",
         ],
         "constants": {"atomic_masses": MASSES["values"], "source": MASSES["source"]},
     }
@@ -350,6 +351,7 @@ def provenance_sample() -> dict[str, Any]:
             "Anything about carbon, labour or other effects: see the CO2 certificate for the footprint.",
             "That a third party has verified it: it is signed by the plant alone.",
             "That the log holds everything that happened: it shows what was logged, and that it was not changed since.",
+            "That the whole batch is in one hand: its mass is that as made, whatever was drawn or shipped since.",
         ],
         "constants": {"atomic_masses": MASSES["values"], "source": MASSES["source"]},
     }  # fmt: skip

@@ -29,6 +29,8 @@ from ledger.service.read import head, plant_of
 from tests.certified_plant import CERTIFIED, NOW, CertifiedPlant, embedded, failed_checks, make_certified_plant, verify
 from tests.store_samples import ACTOR
 
+PART_B = "OX-NdPr-501-B"
+
 
 def log(plant: CertifiedPlant, entry_type: str, **body: Any) -> int:
     """Logs one entry; its sequence number."""
@@ -185,9 +187,7 @@ def test_a_blend_of_assayed_oxides_can_be_certified(own_plant: CertifiedPlant) -
 
 
 @pytest.mark.parametrize("kind", ["co2", "provenance"])
-@pytest.mark.parametrize(
-    "batch_id", ["BEL1-OX-Nd", "BEL1-OX-Pr", "BEL1-OX-Dy", "OX-NdPr-501", "OX-NdPr-501-B", "OX-Dy-502", "OX-Tb-503"]
-)
+@pytest.mark.parametrize("batch_id", ["BEL1-OX-NdPr", "BEL1-OX-Dy", "OX-NdPr-501-B", "OX-Dy-502", "OX-Tb-503"])
 def test_every_oxide_of_both_campaigns_can_be_certified(own_plant: CertifiedPlant, batch_id: str, kind: str) -> None:
     verification = verify(own_plant.issue(batch_id, kind).pdf, own_plant.trust)
     assert failed_checks(verification) == []
@@ -216,6 +216,8 @@ def test_another_allocation_can_be_certified_and_holds(own_plant: CertifiedPlant
         ("R-2", RuleError, "a product that was made here"),
         ("L-401", RuleError, "weighed"),
         ("F-301", RuleError, "with an assay"),
+        ("BEL1-OX-Nd", RuleError, "something is left or was shipped"),  # blended
+        ("OX-NdPr-501", RuleError, "something is left or was shipped"),  # split
     ],
 )
 @pytest.mark.parametrize("kind", ["co2", "provenance"])
@@ -281,6 +283,58 @@ def test_a_lot_without_an_assay_is_refused(own_plant: CertifiedPlant) -> None:
     with pytest.raises(RuleError) as raised:
         own_plant.issue("OX-901", "provenance")
     assert "IN-901" in raised.value.problems[0].value
+
+
+def split_part_b(plant: CertifiedPlant) -> None:
+    """All of the part B, 176.20 kg, becomes two smaller parts."""
+    log(
+        plant,
+        "split",
+        split_id="S11",
+        performed_on="2023-10-20",
+        input={"batch_id": PART_B, "whole": True},
+        outputs=[
+            {"batch_id": f"{PART_B}{n}", "product": "NdPr oxide", "mass_kg": kg} for n, kg in ((1, "100"), (2, "76.20"))
+        ],
+    )
+
+
+@pytest.mark.parametrize("kind", ["co2", "provenance"])
+def test_a_batch_that_was_used_up_is_refused_and_its_parts_are_certified(own_plant: CertifiedPlant, kind: str) -> None:
+    split_part_b(own_plant)
+    before = head(own_plant.ledger).tree_size
+    with pytest.raises(RuleError, match=rf"Certify what it became: {PART_B}1, {PART_B}2\."):
+        own_plant.issue(PART_B, kind)
+    assert head(own_plant.ledger).tree_size == before
+    assert verify(own_plant.issue(f"{PART_B}1", kind).pdf, own_plant.trust).verdict == STATUS_UNKNOWN
+
+
+def test_what_a_certified_batch_became_is_certified_once_that_certificate_is_revoked(own_plant: CertifiedPlant) -> None:
+    certificates = {kind: own_plant.issue(PART_B, kind) for kind in ("co2", "provenance")}
+    split_part_b(own_plant)
+    for kind, certificate in certificates.items():
+        with pytest.raises(RuleError, match=f"Revoke {certificate.certificate_id} first"):
+            own_plant.issue(f"{PART_B}1", kind)
+    certificate_id = certificates["co2"].certificate_id
+    log(own_plant, "certificate_revoked", certificate_id=certificate_id, reason="the batch was divided")
+    assert own_plant.issue(f"{PART_B}1").content["batch"]["mass_kg"] == "100"
+
+
+def test_a_wrong_certificate_of_a_batch_that_was_used_up_can_still_be_superseded(own_plant: CertifiedPlant) -> None:
+    old = own_plant.issue(PART_B)
+    split_part_b(own_plant)
+    assert affected_certificates(own_plant.ledger) == []
+    own_plant.correct_meter()
+    assert affected_certificates(own_plant.ledger) == [old.certificate_id]
+    new = supersede(own_plant.ledger, old.certificate_id, own_plant.authority.issuer, ACTOR)
+    assert new.content["supersedes"] == old.certificate_id
+
+
+def test_a_batch_that_was_shipped_is_certified_with_its_mass_as_made(co2: Issued, plant: CertifiedPlant) -> None:
+    # All 250.00 kg of part A were shipped.
+    assert plant_of(plant.ledger).batches[CERTIFIED].remaining == 0
+    assert co2.content["batch"]["mass_kg"] == "250.00"
+    assert any("its mass is that as made" in text for text in co2.content["not_claimed"])
 
 
 def test_another_kind_of_certificate_is_refused(plant: CertifiedPlant) -> None:
