@@ -55,6 +55,14 @@ def needs_contents(transformation: Transformation, allocation: Allocation) -> bo
     return allocation == "element" or not _all_weighed(outputs)
 
 
+def counts_by_oxide(transformation: Transformation, allocation: Allocation) -> bool:
+    """Whether `shares` by mass or price puts oxide equivalents in place of kg as weighed: a product has no weight."""
+    outputs = burdened(transformation)
+    if len(outputs) == 1 or allocation == "element" or _all_weighed(outputs):
+        return False
+    return not (transformation.kind in _SAME_MATERIAL and _all_volumes(outputs))
+
+
 def shares(
     transformation: Transformation,
     allocation: Allocation,
@@ -66,7 +74,8 @@ def shares(
     contents: may be empty where `needs_contents` is false. masses: atomic masses, for oxide equivalents.
     One product carries all. A split or packing gives the same material: by mass (or volume), whatever the policy.
     Where a product of a step is not weighed, all its products count by the oxide mass that their rare earths make.
-    Raises: AllocationError, naming the batch, where a price (economic) or a known rare-earth content is missing.
+    Raises: AllocationError, naming the batch, where a price (economic) or a known rare-earth content is missing, or
+    where a product would count nothing because it holds none.
     """
     outputs = burdened(transformation)
     if len(outputs) == 1:
@@ -116,7 +125,7 @@ def _product_masses(
     """kg of each product as weighed; if one of them is not weighed, oxide equivalents of all: one measure for all."""
     if _all_weighed(outputs):
         return [Fraction(output.mass_kg or 0) for output in outputs]
-    return [
+    oxides = [
         sum(
             (
                 Fraction(content.mass_kg) * Fraction(oxide_factor(usual_oxide(element), masses))
@@ -126,6 +135,22 @@ def _product_masses(
         )
         for output in outputs
     ]
+    without = [output.batch_id for output, oxide in zip(outputs, oxides, strict=True) if oxide == 0]
+    if without:
+        unweighed = ", ".join(output.batch_id for output in outputs if output.mass_kg is None)
+        raise AllocationError(
+            *(
+                problem(
+                    "/batch_id",
+                    batch_id,
+                    f"a product that holds rare earths, for all count by their oxides where one ({unweighed}) is not "
+                    "weighed, and this one would carry no burden",
+                    "Weigh all products of the step, or log this one as a residue if it is waste.",
+                )
+                for batch_id in without
+            )
+        )
+    return oxides
 
 
 def _rare_earths_kg(output: Output, contents: BatchContents) -> Fraction:

@@ -23,6 +23,7 @@ from ledger.carbon.allocation import (
     Allocation,
     AllocationError,
     BatchContents,
+    counts_by_oxide,
     needs_contents,
     shares,
 )
@@ -101,6 +102,7 @@ class Footprint:
     placeholders: ids of the placeholder factors used. outside_validity: factors used outside their period.
     burden_free: batches that are no scrap, hold rare earths and were drawn on the way without the burden of making
         them: streams that return, and lots of the plant's own. In order of the log.
+    by_oxide: steps whose burden was shared by the oxides that their products' rare earths make, for want of a weight.
     """
 
     batch_id: str
@@ -112,6 +114,7 @@ class Footprint:
     placeholders: tuple[str, ...]
     outside_validity: tuple[OutsideValidity, ...]
     burden_free: tuple[str, ...] = ()
+    by_oxide: tuple[str, ...] = ()
 
     @property
     def primary_lots(self) -> list[str]:
@@ -341,6 +344,11 @@ def _footprint(
         tuple(sorted({factor.factor_id for factor in used.values() if factor.state == "placeholder"})),
         tuple(_outside_validity(lines, used)),
         _burden_free(plant, weights, masses),
+        tuple(
+            source.source_id
+            for source in sources
+            if source.kind != "receipt" and counts_by_oxide(plant.transformations[source.source_id][1], allocation)
+        ),
     )
 
 

@@ -223,7 +223,7 @@ def method_value(footprint: Footprint, interval: Interval, book: FactorBook) -> 
         "gwp_horizon": HORIZON,
         "electricity": _electricity(footprint, book),
         "recycling": _recycling(footprint),
-        "allocation_why": _ALLOCATION_WHY[footprint.allocation],
+        "allocation_why": _allocation_why(footprint),
         "cut_offs": _cut_offs(footprint),
         "biogenic": "Biogenic emissions and removals: not assessed separately.",
         "land_use": "Land-use change: not assessed.",
@@ -287,6 +287,16 @@ def _recycling(footprint: Footprint) -> str:
             f"Primary material, whose burden before delivery is not known here: {', '.join(footprint.primary_lots)}."
         )
     return " ".join(parts) or "No lots."
+
+
+def _allocation_why(footprint: Footprint) -> str:
+    why = _ALLOCATION_WHY[footprint.allocation]
+    if not footprint.by_oxide:
+        return why
+    return (
+        f"{why} Not so in {', '.join(footprint.by_oxide)}: a product was not weighed there, so all its products count "
+        "by the oxide mass that their rare earths would make."
+    )
 
 
 def _stages(footprint: Footprint) -> list[str]:

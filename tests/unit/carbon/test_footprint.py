@@ -298,6 +298,28 @@ def test_products_without_a_rare_earth_cannot_share_by_element() -> None:
         footprint(entries, "P", "element")
 
 
+@pytest.mark.parametrize("allocation", ["mass", "economic"])
+def test_a_product_without_rare_earths_does_not_escape_the_burden_of_a_step_with_an_unweighed_one(
+    allocation: Allocation,
+) -> None:
+    entries = [
+        *party_and_site(),
+        receipt("IN", "1000"),
+        assay("IN", {"Nd": "30", "Co": "5"}),
+        step(
+            "SX",
+            [draw("IN")],
+            [output("Q-Nd", "Nd strip liquor", price="75", carries=["Nd"]), output("CO", "cobalt salt", "80", "10")],
+            activity("electricity", "1000"),
+        ),
+        assay("CO", {"Co": "60"}),
+        step("S2", [draw("Q-Nd")], [output("OX", "Nd2O3", "340")]),
+    ]
+    with pytest.raises(AllocationError, match="would carry no burden") as caught:
+        footprint(entries, "OX", allocation)
+    assert [item.value for item in caught.value.problems] == ["'CO'"]
+
+
 def test_an_activity_without_an_adopted_factor_is_refused_not_left_out() -> None:
     entries = [*party_and_site(), receipt("IN", "10", activity("air-freight", "5", "t.km"))]
     with pytest.raises(MissingFactorError, match="air-freight"):

@@ -13,6 +13,7 @@ from ledger.errors import RuleError
 from ledger.log.canonical import canonical_bytes
 from ledger.service.factor_library import factor_records
 from tests.carbon_samples import (
+    Entry,
     activity,
     bel_demo_1,
     bel_demo_2,
@@ -160,6 +161,22 @@ def test_freight_with_a_well_to_tank_factor_is_not_named_as_left_out() -> None:
     with_upstream = book_of(both, {factor.factor_id: ("road-freight", "t.km") for factor in both})
     said = statement_value(plant_of(entries), with_upstream, "L", "mass", masses())["method"]["cut_offs"]
     assert "none does for" not in said
+
+
+@pytest.mark.parametrize("allocation", ["mass", "economic"])
+def test_where_a_product_was_not_weighed_the_allocation_says_what_it_counted_by(allocation: Allocation) -> None:
+    why = statement_value(plant_of(bel_demo_2()), book(), "OX-Dy-502", allocation, masses())["method"]["allocation_why"]
+    # S6 makes three strip liquors that nobody weighed; S10, a split, is by weight.
+    assert "Not so in S6: a product was not weighed there" in why
+
+
+@pytest.mark.parametrize(("entries", "allocation"), [(bel_demo_1(), "mass"), (bel_demo_2(), "element")])
+def test_where_the_allocation_counts_by_what_it_is_named_after_nothing_else_is_said(
+    entries: list[Entry], allocation: Allocation
+) -> None:
+    batch_id = "OX-Dy" if allocation == "mass" else "OX-Dy-502"
+    why = statement_value(plant_of(entries), book(), batch_id, allocation, masses())["method"]["allocation_why"]
+    assert "Not so in" not in why
 
 
 def test_an_allocation_that_is_not_available_is_refused_with_those_that_are() -> None:
