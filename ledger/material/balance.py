@@ -6,8 +6,9 @@ beyond uncertainty, the entry that says so is refused. See docs/concepts/materia
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -17,10 +18,8 @@ from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses
 from ledger.material.contents import (
     ROUNDING_KG,
     Amount,
-    Amounts,
     Content,
     Contents,
-    add_content,
     contents,
     contents_of,
     holds_nothing,
@@ -69,6 +68,8 @@ class BalanceRow:
     uncertainty_kg: expanded (k=2), of unaccounted_kg.
     verdict: "closed": what is unaccounted is within uncertainty and MARGIN_PERCENT. "not measured": an input's or
     product's content was not measured, so that nothing was checked. Else by how much the two sides differ.
+    excess_kg, with its own uncertainty: how much more the assays of products and residues show than came in, 0 or
+    less if they do not. Carried content does not count: it is what the inputs bring, wherever it went.
     """
 
     element: str
@@ -78,6 +79,8 @@ class BalanceRow:
     unaccounted_kg: Decimal
     uncertainty_kg: Decimal
     verdict: Verdict
+    excess_kg: Decimal = Decimal(0)
+    excess_uncertainty_kg: Decimal = Decimal(0)
 
     @property
     def unaccounted_percent(self) -> Decimal | None:
@@ -121,7 +124,7 @@ def check_transformation_balance(
     """
     rows = balance_from(plant, [transformation_id], known, masses)
     check_balance(rows, transformation_id, field)
-    traces = {row.element for row in rows if row.in_kg == 0 and row.product_kg + row.residue_kg > ROUNDING_KG}
+    traces = {row.element for row in rows if row.in_kg == 0 and row.excess_kg > ROUNDING_KG}
     if traces:
         steps = _back_to_assays(plant, transformation_id)
         wider = balance_from(plant, steps, known, masses)
@@ -161,25 +164,26 @@ def check_margin(rows: Iterable[BalanceRow], where: str, field: str = "") -> Non
     problems = [
         Problem(
             field,
-            f"{_grams(-row.unaccounted_kg)} kg {row.element} more out than in",
+            f"{_grams(row.excess_kg)} kg {row.element} more out than in",
             f"at most {MARGIN_PERCENT} % more than the {_grams(row.in_kg)} kg {row.element} that went into {where}, "
             f"whatever uncertainty the assays state",
             f"Check masses and assays in {where}; have what is doubtful assayed again.",
         )
         for row in rows
-        if row.in_kg and -100 * row.unaccounted_kg > MARGIN_PERCENT * row.in_kg
+        if row.in_kg and 100 * row.excess_kg > MARGIN_PERCENT * row.in_kg
     ]
     if problems:
         raise MassBalanceError(*problems)
 
 
 def _excess_problem(row: BalanceRow, where: str, field: str) -> Problem:
-    out = f"{_grams(row.product_kg)} kg {row.element} in products and {_grams(row.residue_kg)} kg in residues"
+    shown_kg = row.excess_kg + row.in_kg - row.residue_kg
+    out = f"{_grams(shown_kg)} kg {row.element} in products and {_grams(row.residue_kg)} kg in residues, as assayed"
     return Problem(
         field,
         out,
         f"at most the {_grams(row.in_kg)} kg {row.element} that went into {where}, give or take "
-        f"{_grams(row.uncertainty_kg)} kg (k=2): this is {_grams(-row.unaccounted_kg)} kg too much",
+        f"{_grams(row.excess_uncertainty_kg)} kg (k=2): this is {_grams(row.excess_kg)} kg too much",
         f"Check masses and assays of the outputs and of all inputs of {where}, and whether each input has an assay "
         f"that names {row.element} and states its uncertainty; log a correction or the missing assay first.",
     )
@@ -196,11 +200,8 @@ def balance_from(
     transformations = [plant.transformations[transformation_id][1] for transformation_id in transformation_ids]
     made = [output.batch_id for transformation in transformations for output in transformation.outputs]
     left = dict.fromkeys(made, Fraction(1))
-    ins: Amounts = {}
-    products: Amounts = {}
-    residues: Amounts = {}
+    sums: dict[str, _Sums] = defaultdict(_Sums)
     drawn: set[str] = set()
-    full: set[str] = set()
     for transformation in transformations:
         for draw in transformation.inputs:
             share = plant.batches[draw.batch_id].drawn_share(draw)
@@ -209,24 +210,19 @@ def balance_from(
                 continue
             drawn.add(draw.batch_id)
             for element, content in known[draw.batch_id].items():
-                add_content(ins, element, content, share)
+                sums[element].came_in.add(content.mass_kg, content.parts, share, content.measured)
         for element, amount in residues_of(transformation, masses).items():
-            residues.setdefault(element, Amount()).add(amount.mass_kg, amount.parts, Fraction(1), True)
+            sums[element].residue.add(amount.mass_kg, amount.parts, Fraction(1), True)
     for batch_id, share in left.items():
         for element, content in known[batch_id].items():
-            add_content(products, element, content, share)
-            if is_full(plant, batch_id, content):
-                full.add(element)
+            one = sums[element]
+            one.product.add(content.mass_kg, content.parts, share, content.measured)
+            if content.measured:
+                one.shown.add(content.mass_kg, content.parts, share, True)
+            one.full = one.full or is_full(plant, batch_id, content)
     return [
-        _row(
-            element,
-            ins.get(element, Amount()),
-            products.get(element, Amount()),
-            residues.get(element, Amount()),
-            _inputs_measured(plant, drawn, known, element),
-            element in full,
-        )
-        for element in sorted({*ins, *products, *residues} - EXCHANGED_WITH_SURROUNDINGS)
+        _row(element, sums[element], _inputs_measured(plant, drawn, known, element))
+        for element in sorted(sums.keys() - EXCHANGED_WITH_SURROUNDINGS)
     ]
 
 
@@ -249,36 +245,57 @@ def _inputs_measured(plant: Plant, drawn: Collection[str], known: Contents, elem
     return "partly known" if unknown else "known"
 
 
-def _row(element: str, came_in: Amount, product: Amount, residue: Amount, inputs: _Inputs, full: bool) -> BalanceRow:
-    unaccounted = Amount()
-    unaccounted.add(came_in.mass_kg, came_in.parts, Fraction(1), True)
-    unaccounted.add(product.mass_kg, product.parts, Fraction(-1), True)
-    unaccounted.add(residue.mass_kg, residue.parts, Fraction(-1), True)
-    uncertainty_kg = root_of_squares(unaccounted.parts)
-    return BalanceRow(
+@dataclass
+class _Sums:
+    """What the balance of one element adds up. shown: the part of product that assays show. full: see `is_full`."""
+
+    came_in: Amount = field(default_factory=Amount)
+    product: Amount = field(default_factory=Amount)
+    shown: Amount = field(default_factory=Amount)
+    residue: Amount = field(default_factory=Amount)
+    full: bool = False
+
+
+def _row(element: str, sums: _Sums, inputs: _Inputs) -> BalanceRow:
+    unaccounted = _difference(sums.came_in, sums.product, sums.residue)
+    excess = _difference(sums.shown, sums.came_in, Amount())
+    excess.add(sums.residue.mass_kg, sums.residue.parts, Fraction(1), True)
+    row = BalanceRow(
         element,
-        came_in.mass_kg,
-        product.mass_kg,
-        residue.mass_kg,
+        sums.came_in.mass_kg,
+        sums.product.mass_kg,
+        sums.residue.mass_kg,
         unaccounted.mass_kg,
-        uncertainty_kg,
-        _verdict(came_in.mass_kg, unaccounted.mass_kg, uncertainty_kg, inputs, product.measured, full),
+        root_of_squares(unaccounted.parts),
+        "not measured",
+        excess.mass_kg,
+        root_of_squares(excess.parts),
     )
+    return replace(row, verdict=_verdict(row, inputs, sums.product.measured, sums.full))
 
 
-def _verdict(
-    in_kg: Decimal, unaccounted_kg: Decimal, uncertainty_kg: Decimal, inputs: _Inputs, measured: bool, full: bool
-) -> Verdict:
-    """full: a product was carried less than came in, only because it does not weigh more; nobody measured a loss."""
+def _difference(whole: Amount, *parts: Amount) -> Amount:
+    left = Amount()
+    left.add(whole.mass_kg, whole.parts, Fraction(1), True)
+    for part in parts:
+        left.add(part.mass_kg, part.parts, Fraction(-1), True)
+    return left
+
+
+def _verdict(row: BalanceRow, inputs: _Inputs, measured: bool, full: bool) -> Verdict:
+    """measured: all products. full: a product was carried less than came in, only because it does not weigh more, so
+    that nobody measured a loss.
+    """
     if inputs == "unknown":
         return "not measured"
-    beyond = abs(unaccounted_kg) > uncertainty_kg + ROUNDING_KG
-    if beyond and not (full and unaccounted_kg > 0):
-        return "unaccounted beyond uncertainty" if unaccounted_kg > 0 else "more out than in, beyond uncertainty"
+    if row.excess_kg > row.excess_uncertainty_kg + ROUNDING_KG:
+        return "more out than in, beyond uncertainty"
+    if row.unaccounted_kg > row.uncertainty_kg + ROUNDING_KG and not full:
+        return "unaccounted beyond uncertainty"
     if inputs == "partly known" or not measured:
         return "not measured"
-    if unaccounted_kg < -ROUNDING_KG:
+    if row.unaccounted_kg < -ROUNDING_KG:
         return "more out than in, within uncertainty"
-    if 100 * unaccounted_kg > MARGIN_PERCENT * in_kg:
+    if 100 * row.unaccounted_kg > MARGIN_PERCENT * row.in_kg:
         return "unaccounted within uncertainty"
     return "closed"

@@ -210,3 +210,30 @@ def test_a_stream_that_returns_is_not_assayed_to_hold_rare_earths_until_it_is_a_
     log.assay("R", {"Cl": "30", "Nd2O3": "0.1"})
     with pytest.raises(RuleError, match="/new"):
         log.log("correction", **correction, old="product", new="recycle", corrected_on=DAY)
+
+
+def separated(dy_percent: str) -> PlantLog:
+    """A lot with 30 kg Nd and 2 kg Dy, each sent into a liquor of its own; the Nd oxide is assayed to hold some Dy."""
+    log = PlantLog()
+    log.lot("M", "100")
+    log.assay("M", {"Nd": "30", "Dy": "2"}, uncertainty="1")
+    log.step("S1", [whole("M")], [out("Q-Nd", carries=["Nd"]), out("Q-Dy", carries=["Dy"])])
+    log.step("S2", [whole("Q-Nd")], [out("P", "34")])
+    log.assay("P", {"Nd2O3": "92", "Dy2O3": dy_percent}, uncertainty="1")
+    return log
+
+
+def test_a_trace_of_what_a_separation_sent_elsewhere_is_genuine_until_both_are_assayed() -> None:
+    # 34 kg x 0.05 % / 1.1477 = 0.0148 kg Dy, while an unassayed liquor is taken to have received all 2 kg
+    log = separated("0.05")
+    check_certifiable(log.plant, "P", MASSES)
+    # 2.2 kg of oxide with 99 % hold 1.898 kg Dy: with the trace 1.913 of 2 kg
+    log.step("S3", [whole("Q-Dy")], [out("D", "2.2")])
+    log.assay("D", {"Dy2O3": "99"}, uncertainty="1")
+    check_certifiable(log.plant, "P", MASSES)
+
+
+def test_such_a_trace_is_never_more_than_all_that_went_in() -> None:
+    # 34 kg x 7 % / 1.1477 = 2.074 kg Dy of 2 +- 0.02 kg
+    with pytest.raises(MassBalanceError, match=r"2\.074 kg Dy in products"):
+        separated("7")
