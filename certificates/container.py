@@ -26,6 +26,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ledger.errors import MalformedProofError, problem
 
 MAX_CERTIFICATES = 5
+MAX_CONTAINER_BYTES = 32 * 1024
+"""Of the gap, decoded. A container of our profile with five certificates has some 6 KiB."""
+
+_MAX_ATTRIBUTES = 3
 
 _BYTE_RANGE = re.compile(rb"/ByteRange \[0 ([1-9][0-9]{0,11}) ([1-9][0-9]{0,11}) ([1-9][0-9]{0,11})\] *\n")
 _SIGNING_TIME = re.compile(rb"/M \(D\\072([0-9]{14})Z\)\n")
@@ -116,6 +120,8 @@ def read_container(gap: bytes) -> Container:
     Raises: MalformedProofError otherwise.
     """
     text = gap[1:-1]
+    if len(text) > 2 * MAX_CONTAINER_BYTES:
+        _broken(f"a container of {len(text) // 2} bytes", f"at most {MAX_CONTAINER_BYTES} bytes")
     if len(text) % 2 or not re.fullmatch(rb"[0-9A-F]+", text):
         _broken(gap[:40], "capital hexadecimal digits, two a byte")
     padded = bytes.fromhex(text.decode("ascii"))
@@ -163,7 +169,7 @@ def _read_parts(content_info: bytes) -> Container:
 
 
 def _message_digest(attributes: bytes) -> bytes:
-    while attributes:
+    for _ in range(_MAX_ATTRIBUTES):
         attribute, attributes = _split(attributes, _SEQUENCE)
         kind, values = _take(attribute)
         if kind == _OID_MESSAGE_DIGEST:

@@ -7,6 +7,7 @@ attempted.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import NoReturn
@@ -25,9 +26,12 @@ _CATALOGUE_KEYS = {
 _ACTIVE_KEYS = {"/A", "/AA", "/JS", "/Launch", "/OpenAction", "/RichMedia", "/URI", "/XFA"}
 """Keys that make a reader do something. A certificate only shows."""
 
+MAX_FILE_BYTES = 32 * 1024 * 1024
+"""Of an embedded file, unpacked."""
+
 _MAX_DEPTH = 20
 
-_PARSER_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, LookupError, AttributeError, RuntimeError)
+_PARSER_ERRORS = (pikepdf.PikepdfError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, zlib.error)
 """What pikepdf raises where an object is missing or of another type than the code expects."""
 
 
@@ -93,8 +97,22 @@ def _attachments(document: pikepdf.Pdf, dictionaries: list[pikepdf.Object]) -> d
         streams = [specification.EF[key] for key in specification.EF.keys()]  # noqa: SIM118  # a pikepdf object, no dict
         if len({stream.objgen for stream in streams}) != 1 or str(specification.F) != name:
             _broken(name, "one file under one name")
-        files[name] = streams[0].read_bytes()
+        files[name] = _decoded(streams[0], name)
     return files
+
+
+def _decoded(stream: pikepdf.Object, name: str) -> bytes:
+    """The stream's bytes. A small stream can stand for gigabytes, so it is decoded up to a limit and by us."""
+    raw = stream.read_raw_bytes()
+    if "/Filter" not in stream and len(raw) <= MAX_FILE_BYTES:
+        return raw
+    if "/DecodeParms" in stream or stream.get("/Filter") != "/FlateDecode":
+        _broken(name, "a file that is packed by FlateDecode alone")
+    unpacker = zlib.decompressobj()
+    data = unpacker.decompress(raw, MAX_FILE_BYTES)
+    if not unpacker.eof or unpacker.unused_data:
+        _broken(name, f"a whole file of at most {MAX_FILE_BYTES} bytes")
+    return data
 
 
 def _broken(found: object, expected: str) -> NoReturn:

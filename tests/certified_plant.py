@@ -120,13 +120,25 @@ def forge(
 
 
 def resigned(
-    issued: Issued, plant: CertifiedPlant, change: Callable[[pikepdf.Pdf], None], base: bytes | None = None
+    issued: Issued,
+    plant: CertifiedPlant,
+    change: Callable[[pikepdf.Pdf], None],
+    base: bytes | None = None,
+    keep_packing: bool = False,
 ) -> bytes:
-    """The unsigned certificate, or `base`, changed with a PDF library and then signed by the issuer."""
+    """The unsigned certificate, or `base`, changed with a PDF library and then signed by the issuer.
+
+    keep_packing: streams stay packed as the change leaves them.
+    """
     output = BytesIO()
     with pikepdf.open(BytesIO(render_base(*embedded(issued.pdf)) if base is None else base)) as document:
         change(document)
-        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+        document.save(
+            output,
+            object_stream_mode=pikepdf.ObjectStreamMode.disable,
+            compress_streams=not keep_packing,
+            stream_decode_level=pikepdf.StreamDecodeLevel.none if keep_packing else None,
+        )
     moment = datetime.fromisoformat(issued.content["issued_at"])
     return sign_certificate(output.getvalue(), plant.authority.issuer, moment)
 

@@ -8,16 +8,19 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import zlib
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pikepdf
 import pytest
+from asn1crypto import cms, x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from pyhanko.pdf_utils import generic
@@ -26,15 +29,15 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata
 
 from certificates.checklist import NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID
-from certificates.container import find_signed_bytes
+from certificates.container import find_signed_bytes, read_container
 from certificates.content import content_sha256
-from certificates.embedded import CONTENT_FILE
+from certificates.embedded import CONTENT_FILE, MAX_FILE_BYTES
 from certificates.issue import Issued
 from certificates.keys import make_demo_authority
 from certificates.pdfa import render_base
 from certificates.sign import SignerAt, WriterThatKeepsMetadata, signer_of
 from certificates.status import Status
-from certificates.verify import Trust
+from certificates.verify import MAX_PDF_BYTES, Trust
 from ledger.errors import InputError, StoreError, problem
 from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import format_vkey, parse_checkpoint, sign_checkpoint
@@ -543,7 +546,7 @@ def test_values_of_the_wrong_type_end_in_a_verdict(
     assert_broken(resigned(co2, plant, attach), plant)
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"v":1 }', b'{"v":1.5}', b"\xff\xfe", b"[" * 100_000])
+@pytest.mark.parametrize("text", [b" ", b"{", b"[]", b'{"v":1 }', b'{"v":1.5}', b"\xff\xfe", b"[" * 100_000])
 @pytest.mark.parametrize("name", [CONTENT_FILE, "evidence.json"])
 def test_embedded_files_that_are_not_canonical_json_end_in_a_verdict(
     co2: Issued, plant: CertifiedPlant, name: str, text: bytes
@@ -583,6 +586,81 @@ def test_random_damage_never_makes_it_raise_or_pass(co2: Issued, plant: Certifie
             assert_broken(damaged, plant)
 
 
+# Bytes that are made to keep a verifier busy
+
+
+def file_with_attributes(co2: Issued, number: int) -> bytes:
+    """A file by somebody without any key: the issuer's public certificate, and a container of empty attributes."""
+    leaf = read_container(co2.pdf[find_signed_bytes(co2.pdf).gap]).leaf
+    attributes = [cms.CMSAttribute({"type": f"1.2.{place}", "values": []}) for place in range(number)]
+    signer = cms.SignerInfo(
+        {
+            "version": "v1",
+            "sid": cms.IssuerAndSerialNumber(
+                {"issuer": x509.Name.load(leaf.issuer.public_bytes()), "serial_number": leaf.serial_number}
+            ),
+            "digest_algorithm": {"algorithm": "sha256"},
+            "signed_attrs": attributes,
+            "signature_algorithm": {"algorithm": "sha256_ecdsa"},
+            "signature": b"\x00" * 70,
+        }
+    )
+    signed = cms.SignedData(
+        {
+            "version": "v1",
+            "digest_algorithms": [{"algorithm": "sha256"}],
+            "encap_content_info": {"content_type": "data"},
+            "certificates": [x509.Certificate.load(leaf.public_bytes(Encoding.DER))],
+            "signer_infos": [signer],
+        }
+    )
+    container = cms.ContentInfo({"content_type": "signed_data", "content": signed}).dump().hex().upper().encode()
+    start = b"%PDF-1.7\n<< /Contents "
+    end = b"\n/ByteRange [0 %d %d %d]\n/M (D\\07220260504080000Z)\n>>\n"
+    second = len(start) + len(container) + 2
+    tail = end % (len(start), second, 100)
+    tail = end % (len(start), second, len(tail) - 3 + len(str(len(tail))))
+    return start + b"<" + container + b">" + tail
+
+
+@pytest.mark.parametrize(("number", "expected"), [(1_000, "a message digest"), (100_000, "at most 32768 bytes")])
+def test_a_container_of_many_attributes_is_refused_at_once(
+    co2: Issued, plant: CertifiedPlant, number: int, expected: str
+) -> None:
+    pdf = file_with_attributes(co2, number)
+    assert find_signed_bytes(pdf).byte_range[1] == len(b"%PDF-1.7\n<< /Contents ")
+    started = perf_counter()
+    verification = verify(pdf, plant.trust)
+    # It took minutes when each attribute was cut off a copy of all that follow it; now it takes milliseconds.
+    assert perf_counter() - started < 1
+    assert failed_checks(verification) == ["signature-container"]
+    (detail,) = [check.detail for check in verification.checks if check.name == "signature-container"]
+    assert expected in detail
+
+
+def test_a_file_above_the_limit_is_not_read(plant: CertifiedPlant) -> None:
+    assert_broken(bytes(MAX_PDF_BYTES + 1), plant, "signed-bytes")
+
+
+def test_an_embedded_file_that_unpacks_to_gigabytes_is_not_unpacked(co2: Issued, plant: CertifiedPlant) -> None:
+    def attach(document: pikepdf.Pdf) -> None:
+        packed = zlib.compress(bytes(MAX_FILE_BYTES + 1))
+        document.attachments[CONTENT_FILE].obj.EF.F.write(packed, filter=pikepdf.Name.FlateDecode)
+
+    verification = verify(resigned(co2, plant, attach), plant.trust)
+    assert failed_checks(verification) == ["signature"]
+    assert any(f"at most {MAX_FILE_BYTES} bytes" in check.detail for check in verification.checks)
+
+
+def test_an_embedded_file_that_is_packed_twice_is_not_unpacked(co2: Issued, plant: CertifiedPlant) -> None:
+    def attach(document: pikepdf.Pdf) -> None:
+        stream = document.attachments[CONTENT_FILE].obj.EF.F
+        twice = pikepdf.Array([pikepdf.Name.FlateDecode, pikepdf.Name.FlateDecode])
+        stream.write(zlib.compress(zlib.compress(stream.read_bytes())), filter=twice)
+
+    assert_broken(resigned(co2, plant, attach, keep_packing=True), plant, "signature")
+
+
 # Offline
 
 
@@ -593,7 +671,7 @@ def test_a_buyer_verifies_without_database_web_or_drawing(co2: Issued, plant: Ce
 import sys
 from datetime import datetime
 from pathlib import Path
-from certificates.verify import Trust, verify_certificate
+from certificates.verify import MAX_PDF_BYTES, Trust, verify_certificate
 trust = Trust((Path("ca.pem").read_bytes(),), ({VKEY!r},))
 now = datetime.fromisoformat({NOW.isoformat()!r})
 verification = verify_certificate(Path("certificate.pdf").read_bytes(), trust, now=now)
