@@ -339,8 +339,18 @@ def _provenance_value(plant: Plant, batch: Batch, masses: Mapping[str, Decimal])
         "steps": _steps(plant, batch, masses),
         "balance": [_balance_row(row) for row in lineage_balance(plant, batch.batch_id, masses)],
         "settlements": _settlements(plant, batch),
-        "custody": {"model": "none claimed", "words": _CUSTODY},
+        "custody": {"model": "none claimed", "words": _custody(plant, batch)},
     }
+
+
+def _custody(plant: Plant, batch: Batch) -> str:
+    """How shares follow the material, with the streams of the plant's own that went into it."""
+    returned = [
+        link.batch_id for link in ancestors(plant, batch.batch_id) if plant.batches[link.batch_id].role == "recycle"
+    ]
+    if not returned:
+        return _CUSTODY
+    return f"{_CUSTODY} Streams of the plant that returned went in as holding no rare earths: {', '.join(returned)}."
 
 
 def _lots(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[dict[str, Any]]:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from ledger.errors import RuleError, problem
+from ledger.errors import Problem, RuleError, problem
 from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, RARE_EARTHS, AtomicMasses
+from ledger.material.composition import settled_components
 from ledger.material.contents import Contents, contents_of, holds_nothing
 from ledger.material.entries import STAGES, Draw, Receipt, Stage
 from ledger.material.genealogy import ancestor_transformations, lots_of
@@ -26,8 +27,10 @@ def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, S
     """For each element in the batch, the share of its mass that came from each lot.
 
     Within a step everything mixes: each output has the origin of what went in. Elements that come with air, water and
-    reagents have no vector, nor has a trace of another than a rare earth that no lot was known to hold.
-    Raises: RuleError naming the lots whose assays are missing, where shares would be a guess; UnknownIdError.
+    reagents have no vector, nor has a trace of another than a rare earth that no lot was known to hold, or that may
+    have come along in a stream that returned.
+    Raises: RuleError naming the lots and returned streams whose assays are missing, where shares would be a guess;
+    UnknownIdError.
     """
     lots = lots_of(plant, batch_id)
     held = contents_of(plant, masses, [batch_id])
@@ -36,8 +39,12 @@ def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, S
     vectors: dict[str, dict[str, Shares]] = {
         lot: {element: {lot: Fraction(1)} for element in held[lot]} for lot in lots
     }
+    unseen: dict[str, set[str]] = {}
     for transformation_id in ancestor_transformations(plant, batch_id):
         transformation = plant.transformations[transformation_id][1]
+        for draw in transformation.inputs:
+            if plant.batches[draw.batch_id].role == "recycle" and settled_components(plant, draw.batch_id) is None:
+                unseen.setdefault(draw.batch_id, set()).update(vectors[draw.batch_id])
         mixed = _mixed(plant, transformation.inputs, vectors, held)
         vectors.update((output.batch_id, mixed) for output in transformation.outputs)
     result = {}
@@ -46,6 +53,9 @@ def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, S
             continue
         if len(lots) == 1:
             result[element] = {lots[0]: Fraction(1)}
+        elif streams := [stream for stream, elements in unseen.items() if element in elements]:
+            if element in RARE_EARTHS:
+                raise RuleError(*(_unseen(stream, element) for stream in streams))
         elif element in vectors[batch_id]:
             result[element] = vectors[batch_id][element]
         elif element in RARE_EARTHS:
@@ -58,6 +68,15 @@ def lot_shares(plant: Plant, batch_id: str, masses: AtomicMasses) -> dict[str, S
                 )
             )
     return result
+
+
+def _unseen(stream: str, element: str) -> Problem:
+    return problem(
+        "/batch_id",
+        stream,
+        f"an assay of this returned stream: made of lots that held {element}, it may have brought some along",
+        f"Log an assay of {stream}.",
+    )
 
 
 def _check_assayed(held: Contents, lots: Iterable[str]) -> None:

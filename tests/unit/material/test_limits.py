@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from certificates.content import check_certifiable
+from certificates.content import Header, check_certifiable, make_content
 from ledger.errors import InputError, MassBalanceError, RuleError
 from ledger.material.balance import BalanceRow, contents, step_balance
+from ledger.material.origin import lot_shares
+from tests.carbon_samples import book
 from tests.plants import DAY, MASSES, PlantLog, components, kg, out, whole
 
 
@@ -237,3 +239,32 @@ def test_such_a_trace_is_never_more_than_all_that_went_in() -> None:
     # 34 kg x 7 % / 1.1477 = 2.074 kg Dy of 2 +- 0.02 kg
     with pytest.raises(MassBalanceError, match=r"2\.074 kg Dy in products"):
         separated("7")
+
+
+def returned(assayed: bool) -> PlantLog:
+    """Oxide OX of a lot from AU, made with a stream R that came back from working up a lot from CN."""
+    log = PlantLog()
+    for lot in ("CN", "AU"):
+        log.lot(lot, "1000", origin={"mined": [{"country": lot, "share": "1"}], "evidence": "declared"})
+        log.assay(lot, {"Nd": "30"}, uncertainty="1")
+    log.step("S1", [whole("CN")], [out("T", "340"), out("R", "900", role="recycle")])
+    if assayed:
+        log.assay("R", {"Cl": "30"})
+    log.step("S2", [whole("R"), whole("AU")], [out("OX", "340")])
+    log.assay("OX", {"Nd2O3": "99.9"}, uncertainty="1")
+    return log
+
+
+def test_origin_is_not_told_past_a_returned_stream_that_nobody_assayed() -> None:
+    with pytest.raises(RuleError) as error:
+        lot_shares(returned(assayed=False).plant, "OX", MASSES)
+    (item,) = error.value.problems
+    assert item.value == "'R'"
+    assert "lots that held Nd" in item.expected
+    assert lot_shares(returned(assayed=True).plant, "OX", MASSES) == {"Nd": {"AU": 1}}
+
+
+def test_a_certificate_names_the_streams_that_returned() -> None:
+    header = Header("C-1", "2026-01-01T00:00:00Z", "log", 9, "drawn")
+    content = make_content("provenance", returned(assayed=True).plant, book(), "OX", header, MASSES)
+    assert content["custody"]["words"].endswith("went in as holding no rare earths: R.")
