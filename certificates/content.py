@@ -34,7 +34,7 @@ from ledger.material.chemistry import (
     parse_formula,
     usual_oxide,
 )
-from ledger.material.composition import is_disputed, settled_components
+from ledger.material.composition import is_disputed, settled_components, settlement_holds
 from ledger.material.contents import residues_of
 from ledger.material.entries import (
     STAGES,
@@ -515,6 +515,8 @@ def _settlements(plant: Plant, batch: Batch) -> list[dict[str, str]]:
     rows = []
     for member in (*(link.batch_id for link in reversed(ancestors(plant, batch.batch_id))), batch.batch_id):
         for one in plant.settlements_of(member):
+            if not settlement_holds(plant, one):
+                continue
             umpire = one.umpire_assay_id
             rows.append(
                 {

@@ -18,7 +18,7 @@ from ledger.material.chemistry import (
     element_fractions,
     parse_formula,
 )
-from ledger.material.composition import value_by_rule, wt_percent
+from ledger.material.composition import settlement_holds, value_by_rule, wt_percent
 from ledger.material.entries import (
     Assay,
     CertificateIssued,
@@ -148,11 +148,14 @@ def _check_recycle_holds_none(batch: Batch, body: Assay) -> None:
 
 
 def check_settlement(plant: Plant, body: Settlement) -> None:
-    """A new settlement of a species of a known batch, by known assays of it; its value is `check_settled_value`."""
+    """A new settlement of a species of a known batch, by known assays of it; its value is `check_settled_value`.
+
+    An earlier one of the species must not hold any more.
+    """
     check_new_id(body.settlement_id, plant.settlements, "/settlement_id", "a settlement")
     check_known_id(body.batch_id, plant.batches, "/batch_id", "a batch", "receipt or step that makes it")
     for other in plant.settlements_of(body.batch_id):
-        if other.species == body.species:
+        if other.species == body.species and settlement_holds(plant, other):
             raise RuleError(
                 problem(
                     "/species",

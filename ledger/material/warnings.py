@@ -89,8 +89,10 @@ def _disputes(plant: Plant, batch_ids: Collection[str], field: str) -> list[Prob
         problem(
             field,
             f"{species} in {batch_id}",
-            "one value: supplier and plant report different ones and no settlement by its rule says which counts",
-            "Log a settlement, with an umpire's assay if they differ by more than the splitting limit. "
+            "one value: supplier and plant report different ones, or different compounds, and no settlement by its "
+            "rule says which counts",
+            "Log an assay of the plant in the supplier's terms if they report different compounds, then a settlement, "
+            "with an umpire's assay if they differ by more than the splitting limit. "
             "The plant's value counts meanwhile.",
         )
         for batch_id in batch_ids

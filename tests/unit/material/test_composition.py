@@ -146,3 +146,32 @@ def test_a_later_assay_replaces_what_an_earlier_one_said_about_the_same_metal() 
     log.assay("M", {"Nd2O3": "30", "Fe": "60"}, assay_id="1")
     log.assay("M", {"Nd": "25", "Tb": "0.1"}, assay_id="2")
     assert percents(log) == {"Fe": "60", "Nd": "25", "Tb": "0.1"}
+
+
+def test_one_metal_as_two_compounds_is_a_dispute_until_both_report_the_same_one() -> None:
+    log = PlantLog()
+    log.lot("M", "100")
+    log.assay("M", {"Nd2O3": "24", "Tb": "0.1"}, party="supplier", assay_id="1")
+    log.assay("M", {"Nd": "30", "Dy": "2"}, assay_id="2")  # the supplier says nothing about Dy, the plant nothing of Tb
+    assert disputed_species(log.plant, "M") == ["Nd2O3"]
+    log.assay("M", {"Nd2O3": "24.0"}, assay_id="3")
+    assert not is_disputed(log.plant, "M")
+
+
+@pytest.mark.parametrize(("party", "value"), [("plant", "3.0"), ("supplier", "4.5")])
+def test_a_later_assay_with_another_value_ends_the_settlement_until_there_is_a_new_one(party: str, value: str) -> None:
+    log = disputed()
+    log.log("settlement", **settlement())
+    log.assay("M", {"Dy": "4.0"}, assay_id="A-again")  # the same value again changes nothing
+    assert not is_disputed(log.plant, "M")
+    warnings = log.assay("M", {"Dy": value}, party=party, assay_id="A-new")
+    assert ("'Dy in M'" in [item.value for item in warnings], is_disputed(log.plant, "M")) == (True, True)
+    assert (
+        percents(log)["Dy"] == {"plant": "3.0", "supplier": "4.0"}[party]
+    )  # the plant's, as long as nothing is settled
+    new = {f"{party}_assay_id": "A-new", "settlement_id": "S-new"}
+    log.log("settlement", **settlement(**new))
+    assert not is_disputed(log.plant, "M")
+    assert percents(log)["Dy"] == "4.1"
+    with pytest.raises(RuleError, match="S-new settles this one"):
+        log.log("settlement", **settlement(settlement_id="S3"))
