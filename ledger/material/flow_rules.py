@@ -34,9 +34,8 @@ def check_transformation(plant: Plant, body: TransformationBody, masses: AtomicM
     ]
     if late:
         raise RuleError(*late)
-    if transformation.kind == "split":
-        _check_one_measure(plant.batches[transformation.inputs[0].batch_id], outputs)
     if transformation.conserves_mass:
+        _check_one_measure(plant, transformation, outputs)
         _check_not_more(plant, transformation, "/output" if "/output" in outputs else "/outputs")
     return drawn
 
@@ -194,17 +193,33 @@ def _nothing_left(batch: Batch, field: str, value: object) -> OverdrawnError:
     )
 
 
-def _check_one_measure(batch: Batch, outputs: Mapping[str, Output]) -> None:
-    """The parts of a split are measured as the batch is, or else all alike: else nobody knows what each part holds."""
-    wanted = {"kg": ("mass_kg",), "L": ("volume_l",)}.get(batch.unit, ("mass_kg", "volume_l"))
+def _check_one_measure(plant: Plant, transformation: Transformation, outputs: Mapping[str, Output]) -> None:
+    """What handling draws and what comes of it is measured alike: a litre less a kilogram tells nothing.
+
+    The parts of a split are measured in any case, else nobody knows what each holds; what is packed or blended from a
+    batch without a measure may be in either, or in none.
+    """
+    units = {plant.batches[draw.batch_id].unit for draw in transformation.inputs} - {""}
+    if len(units) > 1:
+        drawn = ", ".join(
+            f"{draw.batch_id} in {plant.batches[draw.batch_id].unit or 'no measure'}" for draw in transformation.inputs
+        )
+        raise RuleError(
+            problem(
+                "/inputs", drawn, "batches in one measure, kg or litres", "Log the step that dries or dissolves one."
+            )
+        )
+    if not units and transformation.kind != "split":
+        return
+    wanted = {"kg": ("mass_kg",), "L": ("volume_l",)}.get("".join(units), ("mass_kg", "volume_l"))
     first = next(iter(outputs.values()))
     name = next((name for name in wanted if getattr(first, name) is not None), wanted[0])
     missing = [
         problem(
             f"{field}/{name}",
             None,
-            f"the size of each part of {batch.batch_id}, all in the same measure",
-            f"Add {name}.",
+            f"the size of what the {transformation.kind} makes, in the measure of what it draws",
+            f"Add {name}; what changes the measure, as drying does, is a step.",
         )
         for field, output in outputs.items()
         if getattr(output, name) is None

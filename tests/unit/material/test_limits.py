@@ -268,3 +268,37 @@ def test_a_certificate_names_the_streams_that_returned() -> None:
     header = Header("C-1", "2026-01-01T00:00:00Z", "log", 9, "drawn")
     content = make_content("provenance", returned(assayed=True).plant, book(), "OX", header, MASSES)
     assert content["custody"]["words"].endswith("went in as holding no rare earths: R.")
+
+
+@pytest.mark.parametrize(
+    ("entry_type", "body", "field"),
+    [
+        ("pack", {"pack_id": "S9", "input": whole("L"), "output": out("P", "10")}, "/output/volume_l"),
+        ("pack", {"pack_id": "S9", "input": whole("M"), "output": out("P", volume_l="10")}, "/output/mass_kg"),
+        ("pack", {"pack_id": "S9", "input": whole("M"), "output": out("P")}, "/output/mass_kg"),
+        ("blend", {"blend_id": "S9", "inputs": [whole("M"), whole("Q")], "output": out("P")}, "/output/mass_kg"),
+        ("blend", {"blend_id": "S9", "inputs": [whole("L"), whole("M")], "output": out("P", "10")}, "/inputs"),
+        (
+            "split",
+            {"split_id": "S9", "input": whole("L"), "outputs": [out("P", "1"), out("R", "2")]},
+            "/outputs/0/volume_l",
+        ),
+    ],
+)
+def test_handling_keeps_to_the_measure_of_what_it_handles(entry_type: str, body: dict[str, Any], field: str) -> None:
+    log = PlantLog()
+    for lot in ("A", "B", "M"):
+        log.lot(lot, "100")
+    log.step("S1", [whole("A")], [out("L", volume_l="40")])
+    log.step("S2", [whole("B")], [out("Q")])
+    packed = {"packaging": "drum", "packages": 1} if entry_type == "pack" else {}
+    with pytest.raises(RuleError) as error:
+        log.log(entry_type, performed_on=DAY, **body, **packed)
+    assert error.value.problems[0].field == field
+
+
+def test_what_had_no_measure_may_be_weighed_when_it_is_packed(log: PlantLog) -> None:
+    log.step("S1", [whole("M")], [out("Q")])
+    pack = {"pack_id": "S2", "performed_on": DAY, "packaging": "drum", "packages": 1}
+    log.log("pack", **pack, input=whole("Q"), output=out("P", "90"))
+    assert contents(log.plant, MASSES)["P"]["Nd"].mass_kg == 20
