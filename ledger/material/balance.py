@@ -14,6 +14,7 @@ from fractions import Fraction
 from typing import Literal
 
 from ledger.errors import MassBalanceError, Problem
+from ledger.material.arithmetic import in_own_context
 from ledger.material.chemistry import EXCHANGED_WITH_SURROUNDINGS, AtomicMasses
 from ledger.material.contents import (
     ROUNDING_KG,
@@ -88,6 +89,7 @@ class BalanceRow:
         return None if self.in_kg == 0 else 100 * self.unaccounted_kg / self.in_kg
 
 
+@in_own_context
 def balance_of(plant: Plant, transformation_ids: Collection[str], masses: AtomicMasses) -> list[BalanceRow]:
     """The balance of each element over a set of transformations, by element symbol.
 
@@ -107,6 +109,7 @@ def step_balance(plant: Plant, transformation_id: str, masses: AtomicMasses) -> 
     return balance_of(plant, [transformation_id], masses)
 
 
+@in_own_context
 def lineage_balance(plant: Plant, batch_id: str, masses: AtomicMasses) -> list[BalanceRow]:
     """The balance over everything that led to a batch, co-products included; empty for a lot."""
     return balance_of(plant, ancestor_transformations(plant, batch_id), masses)
@@ -193,6 +196,7 @@ def _grams(kg: Decimal) -> str:
     return format_decimal(round_decimal(kg, 3))
 
 
+@in_own_context
 def balance_from(
     plant: Plant, transformation_ids: Collection[str], known: Contents, masses: AtomicMasses
 ) -> list[BalanceRow]:

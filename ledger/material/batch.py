@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from ledger.errors import LedgerError, Problem, RuleError, problem
+from ledger.material.arithmetic import in_own_context
 from ledger.material.balance import check_transformation_balance, contents, contents_of
 from ledger.material.chemistry import AtomicMasses
 from ledger.material.corrections import corrected_body
@@ -56,6 +57,7 @@ _KNOWN = (
 )  # fmt: skip
 
 
+@in_own_context
 def add_entry(plant: Plant, seq: int, entry_type: str, body: Body, masses: AtomicMasses) -> Plant:
     """The plant with one entry more. An entry that is not about material leaves it as it is.
 
@@ -75,6 +77,7 @@ def add_entry(plant: Plant, seq: int, entry_type: str, body: Body, masses: Atomi
     return after
 
 
+@in_own_context
 def warnings_for(plant: Plant, entry_type: str, body: Body, masses: AtomicMasses) -> list[Problem]:
     """What would be accepted, but looks odd, if the entry were added to the plant; fields as in `add_entry`.
 
@@ -86,6 +89,7 @@ def warnings_for(plant: Plant, entry_type: str, body: Body, masses: AtomicMasses
     return warnings_between(plant, add_entry(plant, seq, entry_type, body, masses), body, masses)
 
 
+@in_own_context
 def fold_plant(entries: Iterable[tuple[int, str, Body]], masses: AtomicMasses) -> Plant:
     """The plant that the entries (sequence number, type, body) add up to, in rising order of number.
 

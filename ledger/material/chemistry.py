@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from ledger.errors import InputError, problem
+from ledger.material.arithmetic import in_own_context
 
 AtomicMasses = Mapping[str, Decimal]
 """Atomic mass in u (equally g/mol) by element symbol."""
@@ -71,6 +72,7 @@ def metals_of(species: str) -> frozenset[str]:
     return elements - EXCHANGED_WITH_SURROUNDINGS or elements
 
 
+@in_own_context
 def element_fractions(species: str, masses: AtomicMasses) -> dict[str, Decimal]:
     """kg of each element per kg of `species`. They add up to 1, but for rounding at the 28th digit.
 
@@ -89,6 +91,7 @@ def element_fractions(species: str, masses: AtomicMasses) -> dict[str, Decimal]:
     return {element: weight / total for element, weight in weights.items()}
 
 
+@in_own_context
 def oxide_factor(oxide: str, masses: AtomicMasses) -> Decimal:
     """kg of `oxide` that 1 kg of its metal makes, for example 1.166388... for Nd2O3.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from ledger.material.arithmetic import in_own_context
 from ledger.material.chemistry import metals_of
 from ledger.material.entries import Assay, Component, Settlement
 from ledger.material.plant import Plant
@@ -13,6 +14,7 @@ _ORDER_OF_PARTIES = ("plant", "umpire", "supplier")
 """Whose assays count where several parties have reported: an umpire is asked about single species only."""
 
 
+@in_own_context
 def settled_components(plant: Plant, batch_id: str) -> tuple[Component, ...] | None:
     """The composition of the batch that counts; None if it was never assayed.
 
@@ -73,6 +75,7 @@ def settlement_holds(plant: Plant, settlement: Settlement) -> bool:
     return True
 
 
+@in_own_context
 def value_by_rule(plant: Plant, settlement: Settlement) -> Decimal | None:
     """The value in per cent that the settlement's rule gives; None if it takes an umpire's assay that is not named.
 

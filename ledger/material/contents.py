@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 
+from ledger.material.arithmetic import in_own_context
 from ledger.material.chemistry import AtomicMasses, element_fractions
 from ledger.material.composition import settled_components
 from ledger.material.entries import Component, Output, Transformation
@@ -44,6 +45,7 @@ Contents = dict[str, dict[str, Content]]
 """Content by batch id and element."""
 
 
+@in_own_context
 def contents(plant: Plant, masses: AtomicMasses) -> Contents:
     """What every batch holds of each element that its or its inputs' assays name.
 
@@ -52,6 +54,7 @@ def contents(plant: Plant, masses: AtomicMasses) -> Contents:
     return _contents(plant, masses, plant.receipts, plant.transformations)
 
 
+@in_own_context
 def contents_of(plant: Plant, masses: AtomicMasses, batch_ids: Iterable[str]) -> Contents:
     """As `contents`, of `batch_ids` and all their ancestors."""
     wanted = set(batch_ids)
@@ -175,6 +178,7 @@ def _inputs(plant: Plant, transformation: Transformation, known: Contents) -> Am
     return amounts
 
 
+@in_own_context
 def residues_of(transformation: Transformation, masses: AtomicMasses) -> Amounts:
     """What the residues of the transformation hold by their assays; without an assay nothing."""
     amounts: Amounts = {}

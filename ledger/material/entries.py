@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import AfterValidator, Field, StrictInt, StringConstraints, model_validator
 
 from ledger.errors import InputError, problem
+from ledger.material.arithmetic import in_own_context
 from ledger.material.fields import Body, Country, Day, FieldError, Id, Part, Sha256, Slug, Text, parse_body
 from ledger.quantity import AboveZero, NotNegative, Percent, format_decimal
 
@@ -337,6 +338,7 @@ class Receipt(Body):
             )
         return self
 
+    @in_own_context
     def dry_mass(self) -> Decimal:
         """Dry net mass in kg, exact."""
         if self.dry_mass_kg is not None:
@@ -346,6 +348,7 @@ class Receipt(Body):
         assert self.moisture_percent is not None
         return (self.gross_kg - self.tare_kg) * (100 - self.moisture_percent) / 100
 
+    @in_own_context
     def dry_mass_uncertainty_kg(self) -> Decimal:
         """Expanded uncertainty (k=2) of the dry mass in kg from the scale alone; 0 where it is not stated."""
         scale_kg = self.scale_uncertainty_kg or Decimal(0)
@@ -371,6 +374,7 @@ class Assay(Body):
     source: Text | None = None
     reported_on: Day
 
+    @in_own_context
     def sum_percent(self) -> Decimal:
         """Sum of all components in per cent; never rescaled to 100."""
         return sum((component.wt_percent for component in self.components), Decimal(0))

@@ -6,6 +6,7 @@ A body is a frozen pydantic type; unknown fields are refused. Numbers are exact 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, TypeVar
@@ -44,9 +45,10 @@ class FieldError(ValueError):
         self.value = value
 
 
-def _no_control_characters(text: str) -> str:
-    if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise ValueError("text without line breaks or control characters")
+def _visible(text: str) -> str:
+    # Cc control, Cf format (zero-width, direction), Zl and Zp line breaks: what a reader cannot see, or is misled by.
+    if any(unicodedata.category(character) in {"Cc", "Cf", "Co", "Cn", "Zl", "Zp"} for character in text):
+        raise ValueError("text without line breaks, control characters or invisible characters")
     return text
 
 
@@ -65,7 +67,7 @@ Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}
 """An identity: 1 to 64 letters, digits, dots, dashes, underscores."""
 
 Text = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_no_control_characters)
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), AfterValidator(_visible)
 ]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
 Country = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
