@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ from api.deps import open_ledger, trust_of
 from api.settings import FILE_NAME, Settings
 
 if TYPE_CHECKING:
-    from certificates.status import Status
+    from certificates.asked_log import AskedLog
     from certificates.verify import Verification
 
 
@@ -21,18 +20,14 @@ def verify_file(pdf: bytes, settings: Settings, *, trust_dir: Path | None, now: 
     from certificates.verify import verify_certificate
 
     trust = trust_of(settings if trust_dir is None else settings.model_copy(update={"trust_dir": trust_dir}))
-    return verify_certificate(pdf, trust, now=now, render=render_base, status_of=_local_status(settings))
+    return verify_certificate(pdf, trust, now=now, render=render_base, log=_local_log(settings))
 
 
-def _local_status(settings: Settings) -> Callable[[str], Status] | None:
-    """Status look-up in the local log; None where there is no installation: the check then reads "not checked"."""
-    from certificates.status import certificate_status
-    from ledger.service.read import plant_of
+def _local_log(settings: Settings) -> AskedLog | None:
+    """The local log; None where there is no installation: the status then reads "not checked"."""
+    from certificates.asked_log import AskedLog
 
-    if not (settings.folder / FILE_NAME).exists():
-        return None
-    ledger = open_ledger(settings)
-    return lambda certificate_id: certificate_status(plant_of(ledger), certificate_id)
+    return AskedLog(open_ledger(settings)) if (settings.folder / FILE_NAME).exists() else None
 
 
 def verification_value(verification: Verification, file_name: str) -> dict[str, Any]:

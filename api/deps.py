@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import uuid6
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from api.settings import Settings
+from api.settings import FILE_NAME, Settings
 from ledger.errors import StoreError, problem
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ def open_ledger(settings: Settings) -> Ledger:
     from ledger.service.context import Ledger
     from ledger.store.database import make_engine, require_current_schema
 
+    if not (settings.folder / FILE_NAME).exists() and _is_missing_file(settings.database_url):
+        next_step = "Go to the installation's folder, or set one up with `magnet-ledger init`."
+        raise StoreError(problem("", str(settings.folder), f"a folder with {FILE_NAME}", next_step))
     engine = make_engine(settings.database_url)
     require_current_schema(engine)
     log_key_path = settings.keys_dir / "log.key"
@@ -111,6 +114,10 @@ def log_vkey(settings: Settings) -> str:
             "/trust_dir", str(settings.trust_dir), f"a *.vkey file of {settings.origin}", "Put the log's key there."
         )
     )
+
+
+def _is_missing_file(database_url: str) -> bool:
+    return database_url.startswith("sqlite:///") and not Path(database_url.removeprefix("sqlite:///")).exists()
 
 
 def _ed25519_key(path: Path) -> Ed25519PrivateKey:

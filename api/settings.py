@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -77,18 +78,29 @@ def load_settings(folder: Path | None = None) -> Settings:
         except tomllib.TOMLDecodeError as error:
             raise InputError(problem("", str(path), f"a TOML file ({error})", "Mend the file.")) from None
     _refuse_unknown_environment()
+    settings = check_settings({**values, "folder": folder}, path)
+    return settings.model_copy(update=_absolute(settings, folder))
+
+
+def check_settings(values: Mapping[str, Any], path: Path | None = None) -> Settings:
+    """The settings that `values` make, with the environment's over them. path: the file they are from, for messages.
+
+    Raises: InputError naming every setting that is unknown or wrong.
+    """
     try:
-        settings = Settings(**{**values, "folder": folder})
+        return Settings(**values)
     except ValidationError as error:
         raise InputError(
             *(
                 problem(
-                    "/" + "/".join(map(str, item["loc"])), item["input"], item["msg"], f"Mend {path} or {ENV_PREFIX}*."
+                    "/" + "/".join(map(str, item["loc"])),
+                    item["input"],
+                    item["msg"],
+                    f"Mend {path or 'the value'} or {ENV_PREFIX}*.",
                 )
                 for item in error.errors()
             )
         ) from None
-    return settings.model_copy(update=_absolute(settings, folder))
 
 
 def _absolute(settings: Settings, folder: Path) -> dict[str, Any]:

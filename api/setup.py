@@ -7,15 +7,18 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Annotated
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pydantic import StringConstraints
 
 from api.deps import now, open_ledger, operator_actor
-from api.settings import FILE_NAME, Settings, format_settings, load_settings
+from api.settings import FILE_NAME, Settings, check_settings, format_settings, load_settings
 from certificates.keys import make_demo_authority, make_private_folder, write_demo_authority, write_new_file
 from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import format_vkey
+from ledger.material.fields import Country, Id, Part, Text, parse_body
 from ledger.service.append import Draft, append_entries, create_log
 from ledger.service.context import Actor, Ledger
 from ledger.service.factor_library import default_adoption
@@ -27,8 +30,10 @@ def make_installation(folder: Path, values: dict[str, str | int], country: str) 
 
     values: settings to write into `magnet-ledger.toml`. country: ISO 3166-1 alpha-2, for the issuer's certificate.
     Returns: its settings, its ledger holding one entry (the operator's key), and the operator.
-    Raises: StoreError if an installation stands there already.
+    Raises: InputError for a value that is not of its form; StoreError if an installation stands there already. Nothing
+    is written then.
     """
+    _check_values(values, country)
     path = folder / FILE_NAME
     if path.exists():
         raise StoreError(problem("", str(path), "a folder without an installation", "Choose another folder."))
@@ -51,6 +56,19 @@ def make_installation(folder: Path, values: dict[str, str | int], country: str) 
     ledger = open_ledger(settings)
     create_log(ledger, actor)
     return settings, ledger, actor
+
+
+class _Names(Part):
+    """The values of an installation that end up in entries and certificates."""
+
+    operator: Id
+    issuer_name: Annotated[Text, StringConstraints(max_length=50)]
+    country: Country
+
+
+def _check_values(values: dict[str, str | int], country: str) -> None:
+    parse_body(_Names, {**{name: values[name] for name in ("operator", "issuer_name")}, "country": country})
+    check_settings(values)
 
 
 def adopt_default_factors(ledger: Ledger, actor: Actor, day: date) -> str:

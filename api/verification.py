@@ -16,9 +16,8 @@ from starlette.concurrency import run_in_threadpool
 from api.auth import too_many
 from api.bodies import pdf_body
 from api.services import Services, address_of
-from certificates.status import certificate_status
+from certificates.asked_log import AskedLog
 from certificates.verify import Verification, verify_certificate
-from ledger.service.read import plant_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +59,6 @@ def _report(services: Services, pdf: bytes) -> UploadReport:
         services.trust,
         now=services.now(),
         render=services.render,
-        status_of=lambda certificate_id: certificate_status(plant_of(services.ledger), certificate_id),
+        log=AskedLog(services.ledger),
     )
     return UploadReport(hashlib.sha256(pdf).hexdigest(), len(pdf), verification)

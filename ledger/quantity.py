@@ -26,7 +26,9 @@ def parse_decimal(text: object) -> Decimal:
     if not isinstance(text, str):
         raise ValueError('a decimal number as text, such as "12.500" (in quotes, not a JSON number)')
     if not _PLAIN_DECIMAL.fullmatch(text) or (text.startswith("-") and not text.strip("-0.")):
-        raise ValueError('a plain decimal number such as "12.500": no exponent, no sign but minus, a point not a comma')
+        raise ValueError(
+            'a plain decimal number such as "12.500": at most 12 digits on either side of the point, no exponent'
+        )
     return Decimal(text)
 
 

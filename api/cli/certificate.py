@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -36,19 +37,25 @@ def issue(
     from api.settings import load_settings
     from certificates.issue import issue_certificate
     from certificates.keys import write_new_file
-    from ledger.errors import InputError, problem
+    from ledger.errors import InputError, StoreError, problem
 
     with reported(as_json):
         if (supersedes is None) != (reason is None):
             raise InputError(problem("--reason", reason, "--supersedes and --reason together", "Give both or neither."))
         if out.exists():
             raise InputError(problem("--out", str(out), "a file that does not exist yet", "Choose another name."))
+        if not os.access(out.absolute().parent, os.W_OK):
+            raise InputError(problem("--out", str(out), "a file in a folder that can be written", "Make the folder."))
         settings = load_settings()
         issued = issue_certificate(
             open_ledger(settings), batch_id, kind.value, issuer_of(settings), operator_actor(settings),
             supersedes=supersedes, reason=reason,
         )  # fmt: skip
-        write_new_file(out, issued.pdf, mode=0o644)
+        try:
+            write_new_file(out, issued.pdf, mode=0o644)
+        except StoreError as error:  # the log cannot take it back: say so, and how to get the file
+            hint = f"{issued.certificate_id} is logged, its file is not written. Issue again with --supersedes."
+            raise StoreError(problem("--out", str(out), "a place to write to", f"{error} {hint}")) from error
     state = issued.content["state"]
     if as_json:
         print_json({"certificate_id": issued.certificate_id, "kind": kind.value, "state": state, "file": str(out)})

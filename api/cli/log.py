@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.output import EXIT_DONE, EXIT_NEGATIVE, print_checks, print_json, progress_bar, reported, say, tell
+
+if TYPE_CHECKING:
+    from ledger.service.append import Appended
 
 app = typer.Typer(help="The log: append, verify, checkpoint, prove.", no_args_is_help=True)
 
@@ -32,29 +36,41 @@ def append(
     """Append every line of FILE.jsonl in one transaction, or none of them."""
     from api.deps import open_ledger, operator_actor
     from api.settings import load_settings
-    from ledger.errors import InputError, problem
-    from ledger.service.append import append_entries
-    from ledger.service.drafts import parse_drafts
+    from ledger.service.drafts import append_lines
 
     with reported(as_json):
         settings = load_settings()
-        drafts = parse_drafts(file.read_bytes())
-        if not drafts:
-            raise InputError(problem("", str(file), "at least one line", "Write one entry a line."))
-        appended = append_entries(open_ledger(settings), drafts, operator_actor(settings))
+        appended = append_lines(open_ledger(settings), file.read_bytes(), operator_actor(settings))
     if as_json:
-        print_json(
-            {
-                "entries": [
-                    {"seq": entry.seq, "type": entry.entry_type, "repeated": entry.repeated} for entry in appended
-                ]
-            }
-        )
+        print_json({"entries": [_appended_value(entry) for entry in appended]})
         return
     for entry in appended:
         say(f"{entry.seq}  {entry.entry_type}{'  (was logged before)' if entry.repeated else ''}")
         for warning in entry.warnings:
             tell(f"  warning: {warning}")
+
+
+def _appended_value(entry: Appended) -> dict[str, object]:
+    return {
+        "seq": entry.seq,
+        "type": entry.entry_type,
+        "leaf_hash": entry.leaf_hash,
+        "id": entry.statement_id,
+        "repeated": entry.repeated,
+        "warnings": [{"field": item.field, "text": str(item)} for item in entry.warnings],
+    }
+
+
+@app.command()
+def show(seq: Annotated[int, typer.Argument(min=0, help="Sequence number of the entry.")]) -> None:
+    """The exact bytes of entry SEQ, which its leaf hash is over; no line end is added."""
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.service.read import entry_bytes
+
+    with reported():
+        (data,) = entry_bytes(open_ledger(load_settings()), [seq])
+    sys.stdout.buffer.write(data)
 
 
 @app.command()

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from ledger.report import Check
 
+MOST_PROBLEMS = 100
+
 EXIT_DONE = 0
 EXIT_NEGATIVE = 1
 EXIT_USAGE = 2
@@ -84,9 +86,11 @@ def reported(as_json: bool = False) -> Iterator[None]:
             print_json(error.to_value())
         else:
             count = len(error.problems)
-            tell(f"Refused ({error.slug}): {count} problem{'s' if count > 1 else ''}; nothing was changed.")
-            for item in error.problems:
+            tell(f"Refused ({error.slug}): {count} problem{'s' if count > 1 else ''}.")
+            for item in error.problems[:MOST_PROBLEMS]:
                 tell(f"  {item}")
+            if count > MOST_PROBLEMS:
+                tell(f"  and {count - MOST_PROBLEMS} more")
         raise typer.Exit(exit_code_of(error)) from None
 
 

@@ -88,18 +88,22 @@ def append_entries(
     actor: Actor,
     *,
     dry_run: bool = False,
+    listed: bool | None = None,
     progress: Progress | None = None,
 ) -> list[Appended]:
     """Append the drafts in order, signed by the actor. Returns after the commit: what is returned is durable.
 
     dry_run: check everything, write nothing; the sequence numbers are those that the entries would get.
+    listed: whether the fields of problems are JSON pointers into the list ("/3/body/mass_kg") or, for a single draft,
+    into its body ("/mass_kg"); None: into the list if there are several.
     progress: called with the number of drafts checked and of all.
-    Raises: InputError, RuleError (or a kind of it) or ConflictError with the problems of all bad drafts; their fields
-    are JSON pointers into the body for a single draft ("/mass_kg"), into the list for several ("/3/body/mass_kg").
+    Raises: InputError, RuleError (or a kind of it) or ConflictError with the problems of all bad drafts.
     StoreError if the database cannot do it; BrokenLinkError if the log's end is damaged. Nothing is written then.
     """
     with open_sequencer(ledger.engine, ledger.origin) as sequencer:
-        appended, state = _append(ledger, sequencer, drafts, actor, dry_run=dry_run, progress=progress)
+        appended, state = _append(
+            ledger, sequencer, drafts, actor, dry_run, len(drafts) > 1 if listed is None else listed, progress
+        )
     if not dry_run:
         ledger.state = state
     return appended
@@ -116,7 +120,7 @@ def create_log(ledger: Ledger, actor: Actor, role: str = "operator") -> Appended
                 problem("/origin", ledger.origin, "a log that does not exist yet", "Use the log that is there.")
             )
         draft = Draft("actor_key", actor_key_body(actor, role))
-        (first,), state = _append(ledger, sequencer, [draft], actor, dry_run=False, progress=None)
+        (first,), state = _append(ledger, sequencer, [draft], actor, False, False, None)
     ledger.state = state
     return first
 
@@ -136,8 +140,8 @@ def _append(
     sequencer: Sequencer,
     drafts: Sequence[Draft],
     actor: Actor,
-    *,
     dry_run: bool,
+    listed: bool,
     progress: Progress | None,
 ) -> tuple[list[Appended], State]:
     """The drafts' entries, written in the sequencer's transaction unless dry_run, and the state with them."""
@@ -149,7 +153,7 @@ def _append(
     failures: list[LedgerError] = []
     lost_ids: set[str] = set()  # of bad drafts: that others then name something unknown is not their fault
     for index, draft in enumerate(drafts):
-        place, body_place = (f"/{index}", f"/{index}/body") if len(drafts) > 1 else ("", "")
+        place, body_place = (f"/{index}", f"/{index}/body") if listed else ("", "")
         try:
             appended.append(run.append(draft, place, body_place))
         except (InputError, RuleError, ConflictError) as error:

@@ -22,6 +22,13 @@ from ledger.service.read import plant_of
 
 CAMPAIGN_FORMAT = "magnet-ledger-campaign/1"
 
+MADE_BY_COMMANDS = {
+    "actor_key": "Keys are registered when an installation is set up.",
+    "certificate_issued": "Use `magnet-ledger certificate issue`.",
+    "certificate_revoked": "Use `magnet-ledger certificate revoke`.",
+}
+"""Entries that only their own command may log, and which that is."""
+
 
 class Event(Part):
     """One event of a campaign file.
@@ -79,44 +86,53 @@ def import_campaign(
     drafts: list[Draft] = []
     places: list[int] = []
     known: list[str] = []
+    bad: list[Problem] = []
     for place, event in enumerate(file.events):
-        if _stands_already(plant, event):
-            known.append(f"{event.type} {event.body.get('party_id') or event.body.get('site_id')}")
+        try:
+            if _stands_already(plant, event, f"/events/{place}/body"):
+                known.append(f"{event.type} {event.body.get('party_id') or event.body.get('site_id')}")
+                continue
+            body = _complete_body(plant, file.campaign, place, event)
+        except InputError as error:
+            bad.extend(error.problems)
             continue
-        drafts.append(Draft(event.type, _complete_body(plant, file.campaign, place, event), dict(event.private)))
+        drafts.append(Draft(event.type, body, dict(event.private)))
         places.append(place)
+    if bad:
+        raise InputError(*bad)
     if not drafts:
         return CampaignImport(file.campaign, [], known)
     try:
-        appended = append_entries(ledger, drafts, actor, dry_run=dry_run, progress=progress)
+        appended = append_entries(ledger, drafts, actor, dry_run=dry_run, listed=True, progress=progress)
     except LedgerError as error:
         raise type(error)(*(_in_file(item, places) for item in error.problems)) from error
+    appended = [replace(entry, warnings=[_in_file(item, places) for item in entry.warnings]) for entry in appended]
     return CampaignImport(file.campaign, appended, known)
 
 
 def _in_file(item: Problem, places: list[int]) -> Problem:
     """A problem of the list of drafts, pointed at the file's event."""
-    if len(places) == 1:
-        return replace(item, field=f"/events/{places[0]}/body{item.field}")
-    _, index, rest = (item.field + "/").split("/", 2)
-    if not index.isdigit():
-        return item
-    return replace(item, field=f"/events/{places[int(index)]}/{rest.rstrip('/')}".rstrip("/"))
+    _, index, *rest = item.field.split("/", 2)
+    return replace(item, field="/".join(["/events", str(places[int(index)]), *rest])) if index.isdigit() else item
 
 
-def _stands_already(plant: Plant, event: Event) -> bool:
+def _stands_already(plant: Plant, event: Event, field: str) -> bool:
     """Whether the event is a party or site that the ledger has, with the same body."""
     if event.type == "party":
-        party = plant.parties.get(event.body.get("party_id", ""))
-        return party is not None and party[1] == parse_body(Party, event.body)
+        party = parse_body(Party, event.body, field)
+        return party.party_id in plant.parties and plant.parties[party.party_id][1] == party
     if event.type == "site":
-        site = plant.sites.get(event.body.get("site_id", ""))
-        return site is not None and site[1] == parse_body(Site, event.body)
+        site = parse_body(Site, event.body, field)
+        return site.site_id in plant.sites and plant.sites[site.site_id][1] == site
     return False
 
 
 def _complete_body(plant: Plant, campaign: str, place: int, event: Event) -> dict[str, Any]:
     """The event's body with the campaign's name, and with `corrects` resolved to a sequence number."""
+    if event.type in MADE_BY_COMMANDS:
+        raise InputError(
+            problem(f"/events/{place}/type", event.type, "an event of the plant", MADE_BY_COMMANDS[event.type])
+        )
     body = dict(event.body)
     body_type = MATERIAL_ENTRIES.get(event.type)
     if body_type is not None and "campaign" in body_type.model_fields:
