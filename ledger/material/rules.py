@@ -20,6 +20,7 @@ from ledger.material.chemistry import (
 )
 from ledger.material.composition import settlement_holds, value_by_rule, wt_percent
 from ledger.material.entries import (
+    SUM_LIMIT_PERCENT,
     Assay,
     CertificateIssued,
     CertificateRevoked,
@@ -116,6 +117,7 @@ def check_assay(plant: Plant, body: Assay, masses: AtomicMasses) -> None:
     check_new_id(body.assay_id, plant.assays, "/assay_id", "an assay")
     check_known_id(body.batch_id, plant.batches, "/batch_id", "a batch", "receipt or step that makes it")
     check_species(body.components, masses, "/components")
+    _check_loss_on_ignition(body)
     batch = plant.batches[body.batch_id]
     _check_recycle_holds_none(batch, body)
     # A lot may come with an assay that is older than its receipt.
@@ -126,6 +128,24 @@ def check_assay(plant: Plant, body: Assay, masses: AtomicMasses) -> None:
                 body.reported_on.isoformat(),
                 f"a day from {batch.made_on.isoformat()} on, when {batch.batch_id} was made by {batch.made_by}",
                 "Correct the date or the batch.",
+            )
+        )
+
+
+def _check_loss_on_ignition(body: Assay) -> None:
+    """What burns off is not in the components as well, unless they name carbon, water or another such species."""
+    if body.loi_percent is None:
+        return
+    left = (part for part in body.components if parse_formula(part.species).keys() - EXCHANGED_WITH_SURROUNDINGS)
+    total = sum((part.wt_percent for part in left), body.loi_percent)
+    if total > SUM_LIMIT_PERCENT:
+        raise RuleError(
+            problem(
+                "/loi_percent",
+                format_decimal(body.loi_percent),
+                f"components and loss on ignition that add up to {SUM_LIMIT_PERCENT} % or less; these give "
+                f"{format_decimal(total)} %",
+                "Report the components in per cent of the sample before ignition.",
             )
         )
 

@@ -7,7 +7,14 @@ from decimal import Decimal
 
 from ledger.errors import Problem, problem
 from ledger.material.balance import BalanceRow, balance_from, contents_of
-from ledger.material.chemistry import AtomicMasses, metals_of
+from ledger.material.chemistry import (
+    RARE_EARTHS,
+    AtomicMasses,
+    element_fractions,
+    metals_of,
+    oxide_factor,
+    usual_oxide,
+)
 from ledger.material.composition import disputed_species
 from ledger.material.entries import Assay, Blend, Correction, Pack, Settlement, Split, Step
 from ledger.material.fields import Body
@@ -18,6 +25,9 @@ from ledger.quantity import format_decimal, round_decimal
 EXPECTED_SUM_PERCENT = (Decimal(98), Decimal(100))
 """A full assay adds up to about this. Below, something is not reported; above is within uncertainty at best."""
 
+TREO_MARGIN_POINTS = Decimal(2)
+"""How far total rare-earth oxide may lie from the sum of the components as oxides, in percentage points."""
+
 _NOT_IN_MAGNETS = frozenset({"La", "Ce", "Y", "U", "Th"})
 """Elements that come with mixed carbonate or concentrate, never with spent magnets or their grinding sludge."""
 
@@ -27,6 +37,7 @@ def warnings_between(before: Plant, after: Plant, body: Body, masses: AtomicMass
     warnings: list[Problem] = []
     if isinstance(body, Assay):
         warnings += _odd_sum(body)
+        warnings += _odd_oxides(body, masses)
         warnings += _misdeclared(after, body)
         warnings += _without_mass(after, body)
         warnings += _disputes(after, [body.batch_id], "/components")
@@ -51,6 +62,28 @@ def _odd_sum(body: Assay) -> list[Problem]:
             f"{format_decimal(total)} %",
             f"components that add up to {low} to {high} %",
             "It is taken as reported and never rescaled. Check whether a component is missing or wrong.",
+        )
+    ]
+
+
+def _odd_oxides(body: Assay, masses: AtomicMasses) -> list[Problem]:
+    """Total rare-earth oxide as reported, against what the components come to as oxides."""
+    if body.treo_percent is None:
+        return []
+    total = Decimal(0)
+    for component in body.components:
+        fractions = element_fractions(component.species, masses)
+        for element in fractions.keys() & RARE_EARTHS:
+            total += component.wt_percent * fractions[element] * oxide_factor(usual_oxide(element), masses)
+    if abs(total - body.treo_percent) <= TREO_MARGIN_POINTS:
+        return []
+    return [
+        problem(
+            "/treo_percent",
+            f"{format_decimal(body.treo_percent)} %",
+            f"within {TREO_MARGIN_POINTS} points of the {format_decimal(round_decimal(total, 2))} % that the rare "
+            "earths among the components come to as oxides",
+            "The components count. Check whether one is missing, or in per cent of the oxides and not of the sample.",
         )
     ]
 

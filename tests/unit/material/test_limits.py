@@ -302,3 +302,13 @@ def test_what_had_no_measure_may_be_weighed_when_it_is_packed(log: PlantLog) -> 
     pack = {"pack_id": "S2", "performed_on": DAY, "packaging": "drum", "packages": 1}
     log.log("pack", **pack, input=whole("Q"), output=out("P", "90"))
     assert contents(log.plant, MASSES)["P"]["Nd"].mass_kg == 20
+
+
+def test_components_and_loss_on_ignition_are_parts_of_one_sample(log: PlantLog) -> None:
+    log.assay("M", {"Nd2O3": "60", "CO2": "40"}, loi_percent="40")  # what burns off, reported twice
+    log.assay("M", {"Nd2O3": "62"}, loi_percent="40")
+    with pytest.raises(RuleError) as error:
+        log.assay("M", {"Nd2O3": "62.1"}, loi_percent="40")
+    (item,) = error.value.problems
+    assert item.field == "/loi_percent"
+    assert "these give 102.1 %" in item.expected

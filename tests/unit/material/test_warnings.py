@@ -93,3 +93,10 @@ def test_an_entry_without_anything_odd_has_no_warning(log: PlantLog) -> None:
     assert log.lot("N", "1") == []
     assert log.assay("N", {"Nd": "20", "Fe": "79"}) == []
     assert log.log("party", party_id="X", roles=["buyer"], country="DE") == []
+
+
+@pytest.mark.parametrize(("treo", "odd"), [("87.1", True), ("87.2", False), ("91.1", False), ("91.2", True)])
+def test_total_oxide_that_the_components_do_not_come_to_is_odd(log: PlantLog, treo: str, odd: bool) -> None:
+    # 49.9 % Nd2O3, and 32.5 % Pr, which make 32.5 x 1021.44 / (6 x 140.908) = 39.265 % Pr6O11: together 89.165 %
+    warnings = log.assay("M", {"Nd2O3": "49.9", "Pr": "32.5"}, treo_percent=treo)
+    assert [item.value for item in warnings if item.field == "/treo_percent"] == [f"'{treo} %'"] * odd
