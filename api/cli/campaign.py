@@ -26,16 +26,19 @@ def import_file(
     """Log every event of FILE in one transaction, or none of them."""
     from api.deps import open_ledger, operator_actor
     from api.settings import load_settings
+    from certificates.issue import affected_certificates
     from ledger.log.canonical import parse_json
     from ledger.service.campaigns import import_campaign
 
+    affected: list[str] = []
     with reported(as_json):
         settings = load_settings()
+        ledger = open_ledger(settings)
         document = parse_json(file.read_bytes())
         with progress_bar(f"import {file.name}", quiet=as_json) as progress:
-            result = import_campaign(
-                open_ledger(settings), document, operator_actor(settings), dry_run=dry_run, progress=progress
-            )
+            result = import_campaign(ledger, document, operator_actor(settings), dry_run=dry_run, progress=progress)
+        if not dry_run and any(entry.entry_type == "correction" for entry in result.appended):
+            affected = affected_certificates(ledger)
     if as_json:
         print_json(
             {
@@ -43,6 +46,7 @@ def import_file(
                 "dry_run": dry_run,
                 "entries": [{"seq": entry.seq, "type": entry.entry_type} for entry in result.appended],
                 "known": result.known,
+                "affected_certificates": affected,
                 "warnings": [{"seq": seq, "field": item.field, "text": str(item)} for seq, item in result.warnings()],
             }
         )
@@ -54,3 +58,5 @@ def import_file(
     say(f"{result.campaign}: {len(result.appended)} events {verb}{span}, {len(result.known)} known already.")
     for seq, warning in result.warnings():
         tell(f"  warning, entry {seq}: {warning}")
+    for certificate_id in affected:
+        tell(f"  certificate {certificate_id} no longer states what the ledger does: issue one that supersedes it")

@@ -93,6 +93,27 @@ def verify(
 
 
 @app.command()
+def affected(as_json: JsonOption = False) -> None:
+    """The certificates in force whose content would be another by now, for example since a correction."""
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from certificates.issue import affected_certificates
+    from ledger.service.read import plant_of
+
+    with reported(as_json):
+        ledger = open_ledger(load_settings())
+        ids = affected_certificates(ledger)
+        rows = [plant_of(ledger).certificates[certificate_id][1].to_value() for certificate_id in ids]
+    if as_json:
+        print_json({"certificates": rows})
+        return
+    for row in rows:
+        say(f"{row['certificate_id']}  {row['kind']}  {row['batch_id']}")
+    if not rows:
+        say("None: every certificate in force states what the ledger does.")
+
+
+@app.command()
 def revoke(
     certificate_id: Annotated[str, typer.Argument(metavar="ID", help="Certificate id.")],
     reason: Annotated[str, typer.Option(help="Why it no longer holds.")],

@@ -186,3 +186,26 @@ def test_doctor_finds_the_demonstration_in_order(demo_folder: Path, command: Com
     answer = command(demo_folder, "doctor", "--json")
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert json.loads(answer.stdout)["ok"] is True
+
+
+def test_a_correction_names_the_certificates_that_it_touches(
+    demo_folder: Path, command: Command, tmp_path: Path
+) -> None:
+    folder = copy_of(demo_folder, tmp_path)
+    assert json.loads(command(folder, "certificate", "affected", "--json").stdout) == {"certificates": []}
+    # A reading of the Dy line alone: of the four certificates in force, the Dy oxide's footprint states it.
+    correction = {
+        "pointer": "/activity/0/amount",
+        "old": "96",
+        "new": "97",
+        "reason": "a test",
+        "corrected_on": "2023-10-17",
+    }
+    event = {"type": "correction", "corrects": "S8", "body": correction}
+    document = {"format": "magnet-ledger-campaign/1", "campaign": "X", "purpose": "a test", "events": [event]}
+    (folder / "x.json").write_text(json.dumps(document))
+    answer = json.loads(command(folder, "campaign", "import", "x.json", "--json").stdout)
+    stated = json.loads((folder / "certificates" / "OX-Dy-502-co2.json").read_text())["certificate_id"]
+    assert answer["affected_certificates"] == [stated]
+    (row,) = json.loads(command(folder, "certificate", "affected", "--json").stdout)["certificates"]
+    assert (row["certificate_id"], row["batch_id"], row["kind"]) == (stated, "OX-Dy-502", "co2")
