@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from certificates.asked_log import state_of_first
 from certificates.content import Header, Kind, content_sha256, make_content
 from certificates.evidence import (
     Evidence,
     EvidenceState,
     ProvenEntry,
-    body_of,
     first_difference,
-    fold_evidence,
     needed_seqs,
     recompute_content,
 )
@@ -151,7 +150,7 @@ def affected_certificates(ledger: Ledger) -> list[str]:
             continue
         size = issued.basis_tree_size
         if size not in earlier:
-            earlier[size] = _state_at(ledger, size)
+            earlier[size] = state_of_first(ledger, size)
         if _statement_of(ledger, earlier[size], issued) != _statement_of(ledger, present, issued):
             affected.append(certificate_id)
     return affected
@@ -270,13 +269,6 @@ def _check_recomputes(content: dict[str, Any], envelopes: list[Envelope], factor
                 "Report this; nothing was logged.",
             )
         )
-
-
-def _state_at(ledger: Ledger, tree_size: int) -> EvidenceState:
-    """The state after the first tree_size entries."""
-    envelopes = [parse_envelope(data) for data in entry_bytes(ledger, range(tree_size))]
-    bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
-    return fold_evidence(bodies, factor_records(), ledger.masses)
 
 
 def _statement_of(ledger: Ledger, state: EvidenceState, issued: CertificateIssued) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from ledger.material.plant import Plant
 
@@ -24,6 +24,29 @@ class Status:
     seq: int | None = None
     by: str | None = None
     reason: str | None = None
+
+
+class LogAtHand(Protocol):
+    """A log that a verifier can ask, beside what the certificate itself carries of it.
+
+    Any answer may raise a LedgerError if the log cannot be read.
+    """
+
+    @property
+    def origin(self) -> str:
+        """Name of the log."""
+
+    def status(self, certificate_id: str) -> Status:
+        """What has become of the certificate."""
+
+    def leaf(self, seq: int) -> bytes | None:
+        """Leaf hash of entry seq, 32 bytes; None if the log has none such."""
+
+    def root(self, tree_size: int) -> bytes | None:
+        """Root of the first tree_size entries, 32 bytes; None if the log is shorter."""
+
+    def needed(self, kind: str, batch_id: str, tree_size: int) -> list[int]:
+        """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""
 
 
 def certificate_status(plant: Plant, certificate_id: str) -> Status:

@@ -28,13 +28,11 @@ from certificates.checklist import (
     SIGNATURE,
     SIGNED_BYTES,
     SIGNER,
-    STATUS,
     STATUS_UNKNOWN,
     TIMESTAMP,
     UPDATE,
     VALID,
     Checklist,
-    sentence_of,
     wrong,
 )
 from certificates.container import Container, SignedBytes, find_signed_bytes, read_container
@@ -44,9 +42,9 @@ from certificates.evidence import Evidence, first_difference, parse_evidence, re
 from certificates.log_checks import check_entry_signatures, check_inclusion, check_issuance, check_note
 from certificates.renderer import RENDERER, drawn_with
 from certificates.signer import parse_roots, verify_signature, verify_signer
-from certificates.status import Status
+from certificates.standing import check_status
+from certificates.status import LogAtHand
 from certificates.update import base_length
-from ledger.errors import LedgerError
 from ledger.log.canonical import parse_canonical
 from ledger.log.checkpoint import VerifierKey, parse_vkey
 from ledger.log.envelope import Envelope
@@ -93,13 +91,13 @@ def verify_certificate(
     *,
     now: datetime,
     render: Callable[[dict[str, Any], dict[str, Any]], bytes] | None = None,
-    status_of: Callable[[str], Status | None] | None = None,
+    log: LogAtHand | None = None,
 ) -> Verification:
     """Verifies the signed certificate `pdf`.
 
     now: the verifier's time, with zone. render: (content, evidence) -> the unsigned file, to compare the page with;
-    None leaves the page unchecked. status_of: looks up what became of a certificate id; None, or answering None,
-    leaves the status unchecked.
+    None leaves the page unchecked. log: a log to ask what became of the certificate; with None, or another log than
+    the certificate's, the status is not checked.
     Raises: InputError if `trust` itself is not of its form; never because of `pdf`.
     """
     roots, vkeys = parse_roots(trust.roots), [parse_vkey(text) for text in trust.vkeys]
@@ -130,7 +128,7 @@ def verify_certificate(
     checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))
     _check_page(checks, pdf[:drawn_bytes], content, evidence_value, render)
-    status = _check_status(checks, head, status_of)
+    status = check_status(checks, head, evidence, log)
     checks.not_checked(TIMESTAMP, "the certificate carries no trusted timestamp; its times are the issuer's word")
     return Verification(checks.verdict(status), checks.done, content)
 
@@ -236,26 +234,3 @@ def _check_page(
         )
     else:
         checks.failed(PAGE, "drawn again from the content, the page differs: what it shows is not what it states")
-
-
-def _check_status(checks: Checklist, head: Head, status_of: Callable[[str], Status | None] | None) -> Status | None:
-    certificate_id = head.header.certificate_id
-    if status_of is None:
-        checks.not_checked(STATUS, "no log at hand to ask whether it was superseded or revoked")
-        return None
-    try:
-        status = status_of(certificate_id)
-    except LedgerError as error:
-        checks.not_checked(STATUS, f"the log could not be asked: {sentence_of(error)}")
-        return None
-    if status is None or status.state == "unknown":
-        checks.not_checked(STATUS, f"the log that was asked does not know {certificate_id}")
-        return None
-    reason = f": {status.reason}" if status.reason else ""
-    if status.state == "valid":
-        checks.passed(STATUS, "neither superseded nor revoked, as the log that was asked stands now")
-    elif status.state == "revoked":
-        checks.failed(STATUS, f"revoked by entry {status.seq}{reason}")
-    else:
-        checks.failed(STATUS, f"superseded by {status.by}, entry {status.seq}{reason}")
-    return status

@@ -62,6 +62,12 @@ def entry_bytes(ledger: Ledger, seqs: Collection[int]) -> list[bytes]:
     return [found[seq].data for seq in seqs]
 
 
+def leaf_hashes(ledger: Ledger, tree_size: int) -> list[bytes]:
+    """The stored leaf hashes of the first tree_size entries; fewer if there are fewer."""
+    with read_transaction(ledger.engine) as connection:
+        return repository.leaf_hashes(connection, ledger.origin, tree_size)
+
+
 def inclusion_proof(ledger: Ledger, seq: int, tree_size: int) -> list[bytes]:
     """The path from entry seq to the root of the tree of tree_size entries, sibling first.
 

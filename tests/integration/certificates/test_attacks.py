@@ -28,6 +28,7 @@ from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata
 
+from certificates.asked_log import AskedLog
 from certificates.checklist import NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID
 from certificates.container import find_signed_bytes, read_container
 from certificates.content import content_sha256
@@ -301,15 +302,27 @@ def test_trust_that_is_no_key_is_the_callers_fault(co2: Issued) -> None:
         verify(co2.pdf, Trust((), ("no key",)))
 
 
-def test_a_status_that_cannot_be_had_is_not_checked_and_never_plain_valid(co2: Issued, plant: CertifiedPlant) -> None:
-    def unavailable(certificate_id: str) -> Status:
+class Unavailable(AskedLog):
+    """A log whose database does not answer."""
+
+    def status(self, certificate_id: str) -> Status:
         raise StoreError(problem("", "database", "a database that answers", "Try again."))
 
-    for status_of in (None, lambda _: None, lambda name: Status(name, "unknown"), unavailable):
-        verification = verify(co2.pdf, plant.trust, status_of=status_of)
+
+class AnotherLog(AskedLog):
+    """A log of another name."""
+
+    @property
+    def origin(self) -> str:
+        return "example.com/another-log"
+
+
+def test_a_status_that_cannot_be_had_is_not_checked_and_never_plain_valid(co2: Issued, plant: CertifiedPlant) -> None:
+    for log in (None, AnotherLog(plant.ledger), Unavailable(plant.ledger)):
+        verification = verify(co2.pdf, plant.trust, log=log)
         assert verification.verdict == STATUS_UNKNOWN
         assert outcome_of(verification, "status") is Outcome.NOT_CHECKED
-    assert verify(co2.pdf, plant.trust, status_of=lambda name: Status(name, "valid", 39)).verdict == VALID
+    assert verify(co2.pdf, plant.trust, log=AskedLog(plant.ledger)).verdict == VALID
 
 
 # By the issuer itself: every signature over the file is right, what it says is not

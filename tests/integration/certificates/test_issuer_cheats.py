@@ -6,6 +6,7 @@ The signature over the file is right in all of them, and so is whatever the test
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import pikepdf
@@ -13,17 +14,29 @@ import pytest
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
-from certificates.checklist import NOT_VALID
+from certificates.asked_log import AskedLog
+from certificates.checklist import NOT_VALID, STATUS_UNKNOWN
+from certificates.content import content_sha256
 from certificates.issue import Issued
+from certificates.pdfa import render_base
+from certificates.sign import sign_certificate
+from certificates.verify import Verification
 from ledger.report import Outcome
+from ledger.service.append import Draft, append_entries
+from ledger.service.read import head, plant_of
 from tests.certified_plant import (
+    CERTIFIED,
     CertifiedPlant,
+    embedded,
     failed_checks,
+    forge,
     outcome_of,
     resigned,
     signed_with_update,
     verify,
 )
+from tests.dishonest_issuer import Fork, seqs_of
+from tests.store_samples import ACTOR
 
 # The update that signs does more than sign: readers show what it says, and the drawn file before it is the true one
 
@@ -183,3 +196,99 @@ def test_a_drawn_file_that_does_more_than_show_is_detected_without_drawing_it_ag
     assert verification.verdict == NOT_VALID
     assert failed_checks(verification) == ["signature"]
     assert outcome_of(verification, "page") is Outcome.NOT_CHECKED
+
+
+# The log says otherwise than the certificate
+
+
+def detail_of(verification: Verification, name: str) -> str:
+    return next(check.detail for check in verification.checks if check.name == name)
+
+
+def without_the_correction(plant: CertifiedPlant) -> tuple[Issued, list[int]]:
+    """The true certificate after the meter was corrected, and its entries but for the correction, which says more."""
+    plant.correct_meter()
+    issued = plant.issue()
+    corrected = plant_of(plant.ledger).corrections[-1][0]
+    assert corrected in seqs_of(issued)
+    return issued, [seq for seq in seqs_of(issued) if seq != corrected]
+
+
+def test_another_history_under_the_id_of_a_true_certificate_is_found_by_asking_the_log(
+    own_plant: CertifiedPlant,
+) -> None:
+    issued, seqs = without_the_correction(own_plant)
+    fork = Fork(own_plant, size=issued.seq)
+    content = fork.content(issued, seqs)
+    assert content["result"]["kg_co2e_per_kg"] < issued.content["result"]["kg_co2e_per_kg"]
+    pdf = fork.certificate(issued, content, seqs)
+    # What nobody offline can see: every entry is in the log that the checkpoint signs, and one was left out.
+    assert verify(pdf, own_plant.trust).verdict == STATUS_UNKNOWN
+    verification = verify(pdf, own_plant.trust, log=AskedLog(own_plant.ledger))
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["status"]
+    assert "is not the issuance that the certificate carries" in detail_of(verification, "status")
+
+
+def test_a_certificate_that_the_log_never_issued_is_found_by_asking_it(own_plant: CertifiedPlant) -> None:
+    issued, seqs = without_the_correction(own_plant)
+    fork = Fork(own_plant, size=issued.seq)
+    pdf = fork.certificate(issued, fork.content(issued, seqs, certificate_id="unheard-of"), seqs)
+    verification = verify(pdf, own_plant.trust, log=AskedLog(own_plant.ledger))
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["status"]
+    assert "never issued unheard-of" in detail_of(verification, "status")
+
+
+def test_a_correction_that_was_left_out_is_found_by_asking_the_log(own_plant: CertifiedPlant) -> None:
+    # The issuer logs the issuance in the true log, so entry and root are those of the log that is asked.
+    issued, seqs = without_the_correction(own_plant)
+    size = head(own_plant.ledger).tree_size
+    content = Fork(own_plant).content(issued, seqs, certificate_id="lower", tree_size=size)
+    body = {
+        "certificate_id": "lower",
+        "kind": "co2",
+        "batch_id": CERTIFIED,
+        "content_sha256": content_sha256(content),
+        "basis_tree_size": size,
+    }
+    issuance = append_entries(own_plant.ledger, [Draft("certificate_issued", body)], ACTOR)[0].seq
+    evidence = {**embedded(issued.pdf)[1], **Fork(own_plant).proofs(seqs, issuance)}
+    moment = datetime.fromisoformat(issued.content["issued_at"]) + timedelta(seconds=30)
+    pdf = sign_certificate(render_base(content, evidence), own_plant.authority.issuer, moment)
+    assert verify(pdf, own_plant.trust).verdict == STATUS_UNKNOWN
+    verification = verify(pdf, own_plant.trust, log=AskedLog(own_plant.ledger))
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["status"]
+    assert "which were left out" in detail_of(verification, "status")
+
+
+def test_a_checkpoint_over_another_history_is_found_by_asking_the_log(own_plant: CertifiedPlant) -> None:
+    issued = own_plant.issue()
+    fork = Fork(own_plant)
+    fork.append("party", {"party_id": "P-900", "roles": ["supplier"], "country": "DE"})
+    own_plant.issue(kind="provenance")
+    assert head(own_plant.ledger).tree_size == len(fork.entries)
+
+    def take_the_fork(content: dict[str, Any], evidence: dict[str, Any]) -> None:
+        evidence.update(fork.proofs(seqs_of(issued), issued.seq))
+
+    pdf = forge(issued, own_plant.authority, take_the_fork)
+    assert verify(pdf, own_plant.trust).verdict == STATUS_UNKNOWN
+    verification = verify(pdf, own_plant.trust, log=AskedLog(own_plant.ledger))
+    assert verification.verdict == NOT_VALID
+    assert "entries have root" in detail_of(verification, "status")
+
+
+def test_a_log_that_is_shorter_than_the_checkpoint_says_otherwise(own_plant: CertifiedPlant) -> None:
+    issued = own_plant.issue()
+    fork = Fork(own_plant)
+    fork.append("party", {"party_id": "P-900", "roles": ["supplier"], "country": "DE"})
+
+    def take_the_fork(content: dict[str, Any], evidence: dict[str, Any]) -> None:
+        evidence.update(fork.proofs(seqs_of(issued), issued.seq))
+
+    pdf = forge(issued, own_plant.authority, take_the_fork)
+    verification = verify(pdf, own_plant.trust, log=AskedLog(own_plant.ledger))
+    assert verification.verdict == NOT_VALID
+    assert "fewer entries" in detail_of(verification, "status")

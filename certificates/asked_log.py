@@ -1,0 +1,51 @@
+"""The log of this installation, asked about certificates: what became of them, and whether it has their entries."""
+
+from __future__ import annotations
+
+from certificates.evidence import EvidenceState, body_of, fold_evidence, needed_seqs
+from certificates.status import Status, certificate_status
+from ledger.log.envelope import parse_envelope
+from ledger.log.merkle import leaf_hash, root_hash
+from ledger.service.context import Ledger
+from ledger.service.factor_library import factor_records
+from ledger.service.read import entry_bytes, head, leaf_hashes, plant_of
+
+
+class AskedLog:
+    """Answers for a verifier (`certificates.status.LogAtHand`) from the ledger as it stands when asked."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @property
+    def origin(self) -> str:
+        """Name of the log."""
+        return self._ledger.origin
+
+    def status(self, certificate_id: str) -> Status:
+        """What has become of the certificate."""
+        return certificate_status(plant_of(self._ledger), certificate_id)
+
+    def leaf(self, seq: int) -> bytes | None:
+        """Leaf hash of entry seq, hashed anew; None if there is none such."""
+        if not 0 <= seq < head(self._ledger).tree_size:
+            return None
+        return leaf_hash(entry_bytes(self._ledger, [seq])[0])
+
+    def root(self, tree_size: int) -> bytes | None:
+        """Root of the first tree_size entries by their stored leaf hashes; None if there are fewer."""
+        if tree_size > head(self._ledger).tree_size:
+            return None
+        return root_hash(leaf_hashes(self._ledger, tree_size))
+
+    def needed(self, kind: str, batch_id: str, tree_size: int) -> list[int]:
+        """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""
+        state = state_of_first(self._ledger, tree_size)
+        return needed_seqs(kind, state.plant, state.book, batch_id)
+
+
+def state_of_first(ledger: Ledger, tree_size: int) -> EvidenceState:
+    """The state after the first tree_size entries, folded anew."""
+    envelopes = [parse_envelope(data) for data in entry_bytes(ledger, range(tree_size))]
+    bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
+    return fold_evidence(bodies, factor_records(), ledger.masses)
