@@ -8,7 +8,7 @@ See docs/certificate-format.md for the fields.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -34,7 +34,7 @@ from ledger.material.chemistry import (
     parse_formula,
     usual_oxide,
 )
-from ledger.material.composition import is_disputed, settled_components, settlement_holds
+from ledger.material.composition import assays_that_count, is_disputed, settled_components, settlement_holds
 from ledger.material.contents import residues_of
 from ledger.material.entries import (
     STAGES,
@@ -240,30 +240,36 @@ def _issuer(plant: Plant, batch_id: str) -> dict[str, str]:
 
 
 def _assay_value(plant: Plant, batch_id: str) -> dict[str, Any] | None:
-    """The settled assay of the batch, or of the one that it is a part of; None for a blend of several."""
+    """The settled composition of the batch, or of the one that it is a part of; None for a blend of several.
+
+    With every assay that it is put together from, and who had it made; a later one replaces what it says of a metal.
+    """
     sources = _assayed_batches(plant, batch_id)
     if len(sources) != 1:
         return None
     components = settled_components(plant, sources[0])
-    base = _base_assay(plant.assays_of(sources[0]))
-    if components is None or base is None:
+    if components is None:
         return None
+    assays = assays_that_count(plant, sources[0])
+    settlements = [one for one in plant.settlements_of(sources[0]) if settlement_holds(plant, one)]
+    treo = [assay.treo_percent for assay in assays if assay.treo_percent is not None]
+    loi = [assay.loi_percent for assay in assays if assay.loi_percent is not None]
     return {
-        "assay_id": base.assay_id,
         "batch_id": sources[0],
-        "method": base.method,
+        "reports": [
+            {
+                "assay_id": assay.assay_id,
+                "party": assay.party,
+                "method": assay.method,
+                "reported_on": assay.reported_on.isoformat(),
+            }
+            for assay in assays
+        ],
+        **({"settlements": [one.settlement_id for one in settlements]} if settlements else {}),
         "components": [part.model_dump(mode="json", exclude_none=True) for part in components],
-        **({} if base.treo_percent is None else {"treo_percent": format_decimal(base.treo_percent)}),
-        **({} if base.loi_percent is None else {"loi_percent": format_decimal(base.loi_percent)}),
+        **({"treo_percent": format_decimal(treo[-1])} if treo else {}),
+        **({"loi_percent": format_decimal(loi[-1])} if loi else {}),
     }
-
-
-def _base_assay(assays: Sequence[Assay]) -> Assay | None:
-    """The assay that the composition rests on: the last by the plant, else by the umpire, else by the supplier."""
-    for party in ("plant", "umpire", "supplier"):
-        if of_party := [assay for assay in assays if assay.party == party]:
-            return of_party[-1]
-    return None
 
 
 def _constants(plant: Plant, batch_id: str, masses: Mapping[str, Decimal]) -> dict[str, Any]:

@@ -170,8 +170,12 @@ def opening(sheet: Sheet, content: Mapping[str, Any], figures: Sequence[KeyFigur
     sheet.add(key_figures(figures))
 
 
+ASSAYS_NAMED = 3
+"""Of the assays that a composition is put together from: the last ones; all of them stand in the content."""
+
+
 def assay_text(assay: Mapping[str, Any]) -> str:
-    """A batch's assay in one line: every component with its relative uncertainty."""
+    """A batch's composition: who had it assayed and how, and every component with its relative uncertainty."""
     parts = []
     for component in assay["components"]:
         spread = component.get("uncertainty_percent")
@@ -181,7 +185,14 @@ def assay_text(assay: Mapping[str, Any]) -> str:
         parts.append(f"TREO {assay['treo_percent']} %")
     if assay.get("loi_percent"):
         parts.append(f"loss on ignition {assay['loi_percent']} %")
-    return f"Assay {assay['assay_id']}, {assay['method']}: {', '.join(parts)}"
+    reports = assay["reports"]
+    named = list(reports[-ASSAYS_NAMED:])
+    names = ", ".join(f"{one['assay_id']} ({one['method']})" for one in named)
+    if more := len(reports) - len(named):
+        names += f" and {more} earlier, in certificate.json"
+    kind = "Assay" if len(reports) == 1 else "Assays"
+    settled = f", settled by {', '.join(assay['settlements'])}" if assay.get("settlements") else ""
+    return f"{kind} by the {reports[-1]['party']}, {names}{settled}: {', '.join(parts)}"
 
 
 REASONS_ON_PAGE_ONE = 6

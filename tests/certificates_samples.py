@@ -284,8 +284,15 @@ def provenance_sample() -> dict[str, Any]:
             "mass_kg": "250.00",
             "made_on": "2023-10-04",
             "assay": {
-                "assay_id": "OX-NdPr-501-ICP",
-                "method": "ICP-OES",
+                "batch_id": "OX-NdPr-501",
+                "reports": [
+                    {
+                        "assay_id": "OX-NdPr-501-ICP",
+                        "party": "plant",
+                        "method": "ICP-OES",
+                        "reported_on": "2023-10-02",
+                    },
+                ],
                 "components": [
                     {"species": "Nd2O3", "wt_percent": "82.45", "uncertainty_percent": "0.8"},
                     {"species": "Pr6O11", "wt_percent": "17.25", "uncertainty_percent": "1.5"},

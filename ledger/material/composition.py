@@ -23,7 +23,7 @@ def settled_components(plant: Plant, batch_id: str) -> tuple[Component, ...] | N
     Nothing is rescaled.
     """
     components: tuple[Component, ...] = ()
-    for assay in _assays_that_count(plant, batch_id):
+    for assay in assays_that_count(plant, batch_id):
         components = _replaced(components, assay.components)
     if not components:
         return None
@@ -99,7 +99,8 @@ def wt_percent(assay: Assay, species: str) -> Decimal | None:
     return None if component is None else component.wt_percent
 
 
-def _assays_that_count(plant: Plant, batch_id: str) -> list[Assay]:
+def assays_that_count(plant: Plant, batch_id: str) -> list[Assay]:
+    """The assays that the composition is put together from, in the order of the log: all of one party's."""
     assays = plant.assays_of(batch_id)
     for party in _ORDER_OF_PARTIES:
         of_party = [assay for assay in assays if assay.party == party]

@@ -146,6 +146,20 @@ def test_an_allocation_that_is_not_available_says_why() -> None:
     assert "Not available: needs a price of X-1" in pages_of(content)[0]
 
 
+def test_the_assay_names_who_had_it_made_and_every_report() -> None:
+    content = provenance_sample()
+    reports = content["batch"]["assay"]["reports"]
+    assert "Assay by the plant, OX-NdPr-501-ICP (ICP-OES): Nd₂O₃ 82.45 %" in pages_of(content)[0]
+
+    content["batch"]["assay"]["reports"] = [
+        *reports,
+        {"assay_id": "TRACE", "party": "plant", "method": "ICP-MS", "reported_on": "2023-10-03"},
+    ]
+    content["batch"]["assay"]["settlements"] = ["SET-9"]
+    words = pages_of(content)[0]
+    assert "Assays by the plant, OX-NdPr-501-ICP (ICP-OES), TRACE (ICP-MS), settled by SET-9: Nd₂O₃" in words
+
+
 def test_unknown_origin_and_unaccounted_mass_are_shown() -> None:
     words = " ".join(pages_of(provenance_sample()))
 
