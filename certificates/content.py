@@ -25,7 +25,7 @@ from ledger.carbon.gate import check_whole
 from ledger.carbon.statement import statement_value
 from ledger.errors import InputError, RuleError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
-from ledger.material.balance import BalanceRow, check_balance, check_margin, contents_of, lineage_balance
+from ledger.material.balance import BalanceRow, balance_of, check_balance, check_margin, contents_of, lineage_balance
 from ledger.material.chemistry import (
     ELEMENTS,
     EXCHANGED_WITH_SURROUNDINGS,
@@ -50,7 +50,13 @@ from ledger.material.entries import (
     Transformation,
 )
 from ledger.material.fields import Body, Id, Part, Text, parse_body
-from ledger.material.genealogy import ancestor_transformations, ancestors, evidence_seqs, lots_of
+from ledger.material.genealogy import (
+    ancestor_transformations,
+    ancestors,
+    descendant_transformations,
+    evidence_seqs,
+    lots_of,
+)
 from ledger.material.origin import lot_shares, recycled_shares, stage_shares
 from ledger.material.plant import Batch, Plant
 from ledger.quantity import AboveZero, apportion, format_decimal, round_decimal, round_fraction
@@ -155,7 +161,8 @@ def check_certifiable(plant: Plant, batch_id: str, masses: Mapping[str, Decimal]
 
     Raises: UnknownIdError if there is none such; RuleError if it is no product, was not weighed, its composition is not
     assayed, a composition it rests on is disputed, or it comes from no lot or from one without an assay;
-    MassBalanceError if its lineage gives out more of an element than went in, beyond uncertainty or by more than 3 %.
+    MassBalanceError if its lineage gives out more of an element than went in, beyond uncertainty or by more than 3 %,
+    or all that was made of its lots does beyond uncertainty.
     """
     batch = plant.batches.get(batch_id)
     if batch is None:
@@ -194,6 +201,9 @@ def check_certifiable(plant: Plant, batch_id: str, masses: Mapping[str, Decimal]
     balance = lineage_balance(plant, batch_id, masses)
     check_balance(balance, f"the lineage of {batch_id}", "/batch_id")
     check_margin(balance, f"the lineage of {batch_id}", "/batch_id")
+    # What each draw may exceed within uncertainty may not add up over all that was made of the same lots.
+    made = balance_of(plant, descendant_transformations(plant, lots), masses)
+    check_balance(made, f"all that was made of the lots of {batch_id}", "/batch_id")
 
 
 def _assayed_batches(plant: Plant, batch_id: str) -> list[str]:

@@ -312,3 +312,19 @@ def test_components_and_loss_on_ignition_are_parts_of_one_sample(log: PlantLog) 
     (item,) = error.value.problems
     assert item.field == "/loi_percent"
     assert "these give 102.1 %" in item.expected
+
+
+def test_excesses_within_uncertainty_may_not_add_up_over_the_slices_of_a_lot() -> None:
+    log = PlantLog()
+    log.lot("M", "100")
+    log.assay("M", {"Nd": "20"}, uncertainty="0.5")
+    for number in range(10):
+        log.step(f"S{number}", [kg("M", "10")], [out(f"P{number}", "3")])
+    # Each slice holds 2 +- 0.01 kg Nd and gives 3 x 68 % = 2.04 +- 0.0612 kg: 2 % more, within uncertainty.
+    # All ten give 20.4 of 20 kg, and the independent assays are good to sqrt(0.1^2 + 10 x 0.0612^2) = 0.218 kg.
+    log.assay("P0", {"Nd": "68"}, uncertainty="3")
+    check_certifiable(log.plant, "P0", MASSES)
+    for number in range(1, 10):
+        log.assay(f"P{number}", {"Nd": "68"}, uncertainty="3")
+    with pytest.raises(MassBalanceError, match=r"0\.400 kg too much"):
+        check_certifiable(log.plant, "P0", MASSES)
