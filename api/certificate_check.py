@@ -30,6 +30,13 @@ def _local_log(settings: Settings) -> AskedLog | None:
     return AskedLog(open_ledger(settings)) if (settings.folder / FILE_NAME).exists() else None
 
 
+def headline(verification: Verification) -> list[tuple[str, str]]:
+    """The figures that the certificate's data states, for a short list; empty unless they may be relied on."""
+    from api.web.verdicts import facts
+
+    return facts(verification.content) if verification.ok else []
+
+
 def verification_value(verification: Verification, file_name: str) -> dict[str, Any]:
     """The verification as JSON data."""
     content = verification.content or {}
@@ -41,5 +48,6 @@ def verification_value(verification: Verification, file_name: str) -> dict[str, 
         "kind": content.get("kind"),
         "state": content.get("state"),
         "batch_id": content.get("batch", {}).get("batch_id"),
+        "figures": dict(headline(verification)),
         "checks": [check.to_value() for check in verification.checks],
     }

@@ -26,10 +26,15 @@ TIMESTAMP = "timestamp"
 
 VALID = "valid"
 STATUS_UNKNOWN = "valid when issued, status unknown"
+FIGURES_VALID = "figures valid, page not compared"
+FIGURES_STATUS_UNKNOWN = "figures valid when issued, page not compared, status unknown"
 SUPERSEDED = "superseded"
 REVOKED = "revoked"
 NOT_VALID = "not valid"
 UNDECIDED = "cannot be checked"
+
+POSITIVE = (VALID, STATUS_UNKNOWN, FIGURES_VALID, FIGURES_STATUS_UNKNOWN)
+"""Verdicts that let a reader rely on the figures; after the last two, as the verifier prints them, not the page."""
 
 _CODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError, RecursionError)
 """What computing raises on values that nobody thought of. Only content that a trusted issuer signed gets that far; if
@@ -97,7 +102,10 @@ class Checklist:
         if broken:
             assert status is not None
             return REVOKED if status.state == "revoked" else SUPERSEDED
-        return VALID if self._by_name[STATUS].outcome is Outcome.PASSED else STATUS_UNKNOWN
+        status_known = self._by_name[STATUS].outcome is Outcome.PASSED
+        if self._by_name[PAGE].outcome is Outcome.PASSED:
+            return VALID if status_known else STATUS_UNKNOWN
+        return FIGURES_VALID if status_known else FIGURES_STATUS_UNKNOWN
 
 
 def sentence_of(error: LedgerError) -> str:

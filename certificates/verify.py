@@ -25,13 +25,12 @@ from certificates.checklist import (
     INCLUSION,
     ISSUANCE,
     PAGE,
+    POSITIVE,
     SIGNATURE,
     SIGNED_BYTES,
     SIGNER,
-    STATUS_UNKNOWN,
     TIMESTAMP,
     UPDATE,
-    VALID,
     Checklist,
     wrong,
 )
@@ -70,7 +69,7 @@ class Trust:
 class Verification:
     """What verifying a certificate came to.
 
-    verdict: one of the six texts above. checks: each check with its outcome, in the order made.
+    verdict: one of the texts in `certificates.checklist`. checks: each check with its outcome, in the order made.
     content: the certificate's content, if a trusted issuer has signed it; else None. It is to be shown with the
     verdict.
     """
@@ -81,8 +80,8 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether the verdict is positive."""
-        return self.verdict in (VALID, STATUS_UNKNOWN)
+        """Whether the verdict is positive: what the content states holds, but perhaps not what the page shows."""
+        return self.verdict in POSITIVE
 
 
 def verify_certificate(

@@ -77,7 +77,7 @@ def verify(
     as_json: JsonOption = False,
 ) -> None:
     """Check a certificate and list each check: passed, failed, not checked."""
-    from api.certificate_check import verification_value, verify_file
+    from api.certificate_check import headline, verification_value, verify_file
     from api.deps import now
     from api.settings import load_settings
 
@@ -88,6 +88,10 @@ def verify(
         print_json(verification_value(verification, file.name))
     else:
         say(f"{file.name}: {verification.verdict}")
+        if "page not compared" in verification.verdict:
+            say("Read the figures here, not on the page: what it shows was not compared with them.")
+        for name, value in headline(verification):
+            say(f"  {name}: {value}")
         print_checks(verification.checks)
     raise typer.Exit(EXIT_DONE if verification.ok else EXIT_NEGATIVE)
 

@@ -1,7 +1,7 @@
 """How a verification is put to a visitor: one line, then every check.
 
-Green is for one case only: every required check passed and the issuer's log says that the certificate stands. Whatever
-was not checked is called that.
+Green is for one case only: every required check passed, the page is the one that the data gives, and the issuer's log
+says that the certificate stands. Whatever was not checked is called that.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from api.web.formatting import certificate_kind
+from certificates.checklist import POSITIVE
 from certificates.verify import Verification
 from ledger.report import Check, Outcome, all_hold
 
@@ -34,6 +35,18 @@ _REASONS = {
         "Valid when issued, status unknown",
         "Genuine and unchanged. Whether it was superseded or revoked since could not be found out here.",
     ),
+    "figures valid, page not compared": (
+        "is-warn",
+        "Figures valid, page not compared",
+        "What the file’s data states is genuine, and not superseded or revoked. What its pages show could not be "
+        "compared with that here: read the figures below, not on the page.",
+    ),
+    "figures valid when issued, page not compared, status unknown": (
+        "is-warn",
+        "Figures valid when issued, page not compared",
+        "What the file’s data states is genuine, but neither its pages nor its status could be compared here: read the "
+        "figures below, not on the page, and ask whether it was superseded or revoked since.",
+    ),
     "superseded": (
         "is-warn",
         "Superseded",
@@ -48,7 +61,7 @@ _REASONS = {
     ),
 }
 
-_FACTS_HOLD = {"valid", "valid when issued, status unknown", "superseded"}
+_FACTS_HOLD = {*POSITIVE, "superseded"}
 
 
 def verdict_of(verification: Verification) -> Verdict:
@@ -56,8 +69,8 @@ def verdict_of(verification: Verification) -> Verdict:
     word = verification.verdict
     checks = list(verification.checks)
     if word == "valid":
-        status_passed = any(check.name == "status" and check.outcome is Outcome.PASSED for check in checks)
-        if verification.ok and all_hold(checks) and status_passed:
+        held = {check.name for check in checks if check.outcome is Outcome.PASSED}
+        if verification.ok and all_hold(checks) and {"page", "status"} <= held:
             return Verdict(word, "Valid", "Genuine, unchanged, and not superseded or revoked.", "is-good", True)
         # A verdict that its own checks do not bear out is never shown green.
         word = "cannot be checked"
@@ -116,6 +129,7 @@ def facts(content: dict[str, Any] | None) -> list[tuple[str, str]]:
         ("Batch", batch.get("batch_id")),
         ("Mass", _with_unit(batch.get("mass_kg"), "kg")),
         ("Footprint", _with_unit(result.get("kg_co2e_per_kg"), "kg CO₂e per kg")),
+        *_recycled(content),
         ("Issued by", issuer.get("name")),
         ("Site", issuer.get("site")),
         ("Issued at", content.get("issued_at")),
@@ -129,6 +143,16 @@ def provisional_because(content: dict[str, Any] | None) -> list[str]:
         return []
     reasons = content.get("provisional_because")
     return [str(reason) for reason in reasons] if isinstance(reasons, list) and reasons else ["it does not say why"]
+
+
+def _recycled(content: dict[str, Any]) -> list[tuple[str, object]]:
+    """The headline of a provenance certificate: for each element, the share that comes from used products."""
+    rows = content.get("recycled")
+    return [
+        (f"{row.get('element')} from used products", _with_unit(row.get("post_consumer_percent"), "%"))
+        for row in (rows if isinstance(rows, list) else [])
+        if isinstance(row, dict)
+    ]
 
 
 def _object(content: dict[str, Any], name: str) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def test_a_stranger_without_the_ledger_reads_that_the_status_is_unknown(
     answer = command(tmp_path, "certificate", "verify", str(pdf), "--trust", str(trust))
     assert answer.returncode == 0, answer.stdout + answer.stderr
     assert "valid when issued, status unknown" in answer.stdout
+    assert "Batch: OX-Dy-502" in answer.stdout
+    assert "kg CO₂e per kg" in answer.stdout
 
 
 def test_without_any_trusted_key_nothing_is_called_valid(demo_folder: Path, command: Command, tmp_path: Path) -> None:
@@ -209,3 +211,20 @@ def test_a_correction_names_the_certificates_that_it_touches(
     assert answer["affected_certificates"] == [stated]
     (row,) = json.loads(command(folder, "certificate", "affected", "--json").stdout)["certificates"]
     assert (row["certificate_id"], row["batch_id"], row["kind"]) == (stated, "OX-Dy-502", "co2")
+
+
+def test_the_headline_share_of_recycled_rare_earths_is_rounded_once(demo_folder: Path, tmp_path: Path) -> None:
+    pdf = demo_folder / "certificates" / "OX-NdPr-501-A-provenance.pdf"
+    out = tmp_path / "certificate.json"
+    subprocess.run(["pdfdetach", "-savefile", "certificate.json", "-o", str(out), str(pdf)], check=True)
+    whole = json.loads(out.read_text())["recycled_rare_earths"]
+    # Shares of Nd by lot go as 141.8906 : 96.1573 : 77.4, of Pr as 622.3274 x 3.3 % = 20.5368 : 409.18 x 5.8 % = 23.7324 :
+    # 360 x 5.4 % = 19.44. Post-consumer: Nd 238.0479 / 315.4479 = 75.463 %, Pr 44.2692 / 63.7092 = 69.486 %. The oxide
+    # holds Nd : Pr = 82.45 / 1.16638 : 17.25 / 1.20816 = 70.689 : 14.278, so together
+    # (75.463 x 70.689 + 69.486 x 14.278) / 84.967 = 74.459 %; adding the lots' rounded shares would give 74.4.
+    assert whole == {
+        "post_consumer_percent": "74.5",
+        "pre_consumer_percent": "25.5",
+        "primary_percent": "0.0",
+        "internal_percent": "0.0",
+    }

@@ -154,7 +154,7 @@ def test_one_address_verifies_twenty_a_minute(plant: Plant) -> None:
     assert client.post("/api/v1/certificates/verify", content=b"x", headers=PDF).status_code == 200
 
 
-ALL_PASSED = [passed("signature", "held"), passed("status", "not superseded")]
+ALL_PASSED = [passed("signature", "held"), passed("page", "the same"), passed("status", "not superseded")]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,10 @@ ALL_PASSED = [passed("signature", "held"), passed("status", "not superseded")]
         ("valid", [passed("signature", "held"), not_checked("status", "offline", required=False)]),
         ("valid", [*ALL_PASSED, not_checked("arithmetic", "no evidence")]),
         ("valid", [*ALL_PASSED, failed("page", "differs")]),
+        ("valid", [passed("signature", "held"), not_checked("page", "not drawn", required=False), ALL_PASSED[2]]),
         ("valid when issued, status unknown", ALL_PASSED),
+        ("figures valid, page not compared", ALL_PASSED),
+        ("figures valid when issued, page not compared, status unknown", ALL_PASSED),
         ("superseded", ALL_PASSED),
         ("revoked", ALL_PASSED),
         ("not valid", ALL_PASSED),

@@ -29,7 +29,7 @@ from pyhanko.sign.fields import SigSeedSubFilter
 from pyhanko.sign.signers import PdfSignatureMetadata
 
 from certificates.asked_log import AskedLog
-from certificates.checklist import NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID
+from certificates.checklist import FIGURES_STATUS_UNKNOWN, NOT_VALID, STATUS_UNKNOWN, UNDECIDED, VALID
 from certificates.container import find_signed_bytes, read_container
 from certificates.content import content_sha256
 from certificates.embedded import CONTENT_FILE, MAX_FILE_BYTES
@@ -225,7 +225,7 @@ def test_a_page_that_shows_another_figure_than_the_content_is_detected(co2: Issu
     pdf = resigned(co2, plant, attach_the_truth, base=render_base(shown, evidence))
     assert_broken(pdf, plant, "page")
     assert failed_checks(verify(pdf, plant.trust)) == ["page"]
-    assert verify(pdf, plant.trust, render=None).verdict == STATUS_UNKNOWN  # and says that the page was not checked
+    assert verify(pdf, plant.trust, render=None).verdict == FIGURES_STATUS_UNKNOWN
     assert outcome_of(verify(pdf, plant.trust, render=None), "page") is Outcome.NOT_CHECKED
 
 
@@ -697,7 +697,7 @@ print(verification.verdict, loaded)
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env={"PYTHONPATH": root}, capture_output=True, text=True, check=True
     )
-    assert done.stdout.strip() == f"{STATUS_UNKNOWN} []"
+    assert done.stdout.strip() == f"{FIGURES_STATUS_UNKNOWN} []"
 
 
 def test_the_certificate_names_the_log_that_the_key_belongs_to(co2: Issued) -> None:

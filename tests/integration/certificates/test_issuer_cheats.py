@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import BytesIO
 from typing import Any
 
 import pikepdf
@@ -15,12 +16,14 @@ from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
 from certificates.asked_log import AskedLog
-from certificates.checklist import NOT_VALID, STATUS_UNKNOWN
+from certificates.checklist import FIGURES_STATUS_UNKNOWN, FIGURES_VALID, NOT_VALID, STATUS_UNKNOWN
 from certificates.content import content_sha256
+from certificates.embedded import CONTENT_FILE
 from certificates.issue import Issued
 from certificates.pdfa import render_base
 from certificates.sign import sign_certificate
 from certificates.verify import Verification
+from ledger.log.canonical import canonical_bytes
 from ledger.report import Outcome
 from ledger.service.append import Draft, append_entries
 from ledger.service.read import head, plant_of
@@ -196,6 +199,40 @@ def test_a_drawn_file_that_does_more_than_show_is_detected_without_drawing_it_ag
     assert verification.verdict == NOT_VALID
     assert failed_checks(verification) == ["signature"]
     assert outcome_of(verification, "page") is Outcome.NOT_CHECKED
+
+
+# The page is drawn by a program that the verifier does not have, or so the issuer says
+
+
+def draw_a_lie(content: dict[str, Any], evidence: dict[str, Any]) -> bytes:
+    """The true content and evidence, attached to a page that shows another figure."""
+    shown = {**content, "result": {**content["result"], "kg_co2e_per_kg": "0.1000"}}
+    with pikepdf.open(BytesIO(render_base(shown, evidence))) as document:
+        document.attachments[CONTENT_FILE].obj.EF.F.write(canonical_bytes(content))
+        output = BytesIO()
+        document.save(output, object_stream_mode=pikepdf.ObjectStreamMode.disable)
+    return output.getvalue()
+
+
+def test_naming_another_drawing_program_does_not_make_a_page_valid(own_plant: CertifiedPlant) -> None:
+    issued = own_plant.issue()
+    fork = Fork(own_plant, size=issued.seq)
+    content = fork.content(issued, seqs_of(issued), drawn_with="reportlab 9.9")
+    pdf = fork.certificate(issued, content, seqs_of(issued), base=draw_a_lie)
+    verification = verify(pdf, own_plant.trust)
+    assert failed_checks(verification) == []
+    assert outcome_of(verification, "page") is Outcome.NOT_CHECKED
+    assert verification.verdict == FIGURES_STATUS_UNKNOWN  # not "valid when issued": the figures are, the page is not
+    assert verification.content is not None
+    assert verification.content["result"]["kg_co2e_per_kg"] == issued.content["result"]["kg_co2e_per_kg"]
+
+
+def test_where_the_page_cannot_be_drawn_the_verdict_says_so_even_if_the_log_knows_the_certificate(
+    co2: Issued, plant: CertifiedPlant
+) -> None:
+    verification = verify(co2.pdf, plant.trust, render=None, log=AskedLog(plant.ledger))
+    assert verification.verdict == FIGURES_VALID
+    assert verification.ok
 
 
 # The log says otherwise than the certificate
