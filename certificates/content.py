@@ -351,6 +351,7 @@ def _provenance_value(plant: Plant, batch: Batch, masses: Mapping[str, Decimal])
     return {
         "lots": _lots(plant, batch, masses),
         "recycled": _recycled(plant, batch, masses),
+        "recycled_rare_earths": _recycled_rare_earths(plant, batch, masses),
         "origin": _origin(plant, batch, masses),
         "steps": _steps(plant, batch, masses),
         "balance": [_balance_row(row) for row in lineage_balance(plant, batch.batch_id, masses)],
@@ -371,19 +372,25 @@ def _custody(plant: Plant, batch: Batch) -> str:
 
 def _lots(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[dict[str, Any]]:
     """The lots, each with its share of the batch's rare-earth mass; the shares add up to 100.0."""
+    by_lot = _rare_earths_by_lot(plant, batch, masses)
+    total = sum(by_lot.values(), Fraction(0))
+    percents = apportion(_HUNDRED, [100 * mass / total for mass in by_lot.values()])
+    return [_lot(plant, lot, percent) for lot, percent in zip(by_lot, percents, strict=True)]
+
+
+def _rare_earths_by_lot(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> dict[str, Fraction]:
+    """kg of the batch's rare earths that came from each lot, exact; their sum is above zero."""
     held = contents_of(plant, masses, [batch.batch_id])[batch.batch_id]
     by_lot = dict.fromkeys(lots_of(plant, batch.batch_id), Fraction(0))
     for element, shares in lot_shares(plant, batch.batch_id, masses).items():
         if element in RARE_EARTHS and element in held:
             for lot, share in shares.items():
                 by_lot[lot] += share * Fraction(held[element].mass_kg)
-    total = sum(by_lot.values(), Fraction(0))
-    if total == 0:
+    if not any(by_lot.values()):
         raise RuleError(
             problem("/batch_id", batch.batch_id, "a batch that holds rare earths", "Log assays of its lots.")
         )
-    percents = apportion(_HUNDRED, [100 * mass / total for mass in by_lot.values()])
-    return [_lot(plant, lot, percent) for lot, percent in zip(by_lot, percents, strict=True)]
+    return by_lot
 
 
 def _lot(plant: Plant, lot: str, percent: Decimal) -> dict[str, Any]:
@@ -404,18 +411,32 @@ def _lot(plant: Plant, lot: str, percent: Decimal) -> dict[str, Any]:
 
 def _recycled(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[dict[str, str]]:
     """Per element, how much of it was waste after use, before use, never, or a stream of the plant's own."""
-    classes = ("post-consumer", "pre-consumer", "primary", "internal")
     rows = []
     for element, shares in sorted(recycled_shares(plant, batch.batch_id, masses).items()):
         if element in EXCHANGED_WITH_SURROUNDINGS:
             continue
-        percents = apportion(_HUNDRED, [100 * shares.get(each, Fraction(0)) for each in classes])
-        named = {
-            f"{each.replace('-', '_')}_percent": format_decimal(one)
-            for each, one in zip(classes, percents, strict=True)
-        }
-        rows.append({"element": element, **named})
+        rows.append({"element": element, **_class_percents(shares)})
     return rows
+
+
+def _recycled_rare_earths(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> dict[str, str]:
+    """The same over all rare earths of the batch together, by mass."""
+    by_lot = _rare_earths_by_lot(plant, batch, masses)
+    total = sum(by_lot.values(), Fraction(0))
+    shares: dict[str, Fraction] = {}
+    for lot, mass in by_lot.items():
+        kind = plant.receipts[lot][1].consumer_class
+        shares[kind] = shares.get(kind, Fraction(0)) + mass / total
+    return _class_percents(shares)
+
+
+def _class_percents(shares: Mapping[str, Fraction]) -> dict[str, str]:
+    """Percentages by consumer class that add up to 100.0, rounded from the exact shares."""
+    classes = ("post-consumer", "pre-consumer", "primary", "internal")
+    percents = apportion(_HUNDRED, [100 * shares.get(each, Fraction(0)) for each in classes])
+    return {
+        f"{each.replace('-', '_')}_percent": format_decimal(one) for each, one in zip(classes, percents, strict=True)
+    }
 
 
 def _origin(plant: Plant, batch: Batch, masses: Mapping[str, Decimal]) -> list[dict[str, Any]]:

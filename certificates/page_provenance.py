@@ -104,10 +104,8 @@ def main_element(content: Mapping[str, Any]) -> str:
 
 def _class_shares(content: Mapping[str, Any]) -> dict[str, Decimal]:
     """The batch's rare earths by consumer class of their lots, in per cent."""
-    shares = dict.fromkeys(CLASSES, Decimal("0.0"))
-    for lot in content["lots"]:
-        shares[lot["consumer_class"]] += Decimal(lot["share_percent"])
-    return shares
+    whole = content["recycled_rare_earths"]
+    return {kind: Decimal(whole[f"{kind.replace('-', '_')}_percent"]) for kind in CLASSES}
 
 
 def _class_segments(shares: Mapping[str, Decimal]) -> list[Segment]:

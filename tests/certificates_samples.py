@@ -171,6 +171,7 @@ def co2_sample() -> dict[str, Any]:
             "interval_95": {
                 "low_kg_co2e_per_kg": "9.0341",
                 "high_kg_co2e_per_kg": "18.9127",
+                "mean_kg_co2e_per_kg": "13.9165",
                 "covered_percent": "73.6",
                 "method": "Lognormal factors with their geometric standard deviation; a factor used twice counts as "
                 "one; the sum fitted by its first two moments (Fenton and Wilkinson).",
@@ -237,7 +238,7 @@ def co2_sample() -> dict[str, Any]:
             "data. No quality rating was given.",
             "uncertainty": "Lognormal emission factors, stated figure as median, one factor one random number, "
             "quantiles by moments. Factors that state an uncertainty carry 73.6 % of the result; the rest, and "
-            "amounts, count as certain.",
+            "amounts, count as certain. The result adds up the factors as stated, their medians: it lies below the mean.",
             "limits": [
                 "One indicator, climate change; it says nothing of other effects on the environment.",
                 "Not to be compared with a figure of another product, stage, boundary, GWP set or allocation.",
@@ -314,6 +315,7 @@ def provenance_sample() -> dict[str, Any]:
             _recycled("Nd", "75.5", "24.5"),
             _recycled("Pr", "69.9", "30.1"),
         ],
+        "recycled_rare_earths": {key: text for key, text in _recycled("", "74.9", "25.1").items() if key != "element"},
         "origin": [
             _origin("Nd", "mined", [("CN", "44.9"), ("AU", "24.5")], "30.6"),
             _origin("Nd", "refined", [("CN", "44.9"), ("MY", "24.5")], "30.6"),
@@ -543,7 +545,8 @@ def empty_co2_sample() -> dict[str, Any]:
     content = co2_sample()
     content |= {"state": "final", "provisional_because": [], "lines": [], "factors": [], "hot_spots": []}
     zero = {"kg_co2e_per_kg": "0.0000", "total_kg_co2e": "0.000000"}
-    interval = {"low_kg_co2e_per_kg": "0.0000", "high_kg_co2e_per_kg": "0.0000", "covered_percent": "0.0", "method": ""}
+    interval = {f"{name}_kg_co2e_per_kg": "0.0000" for name in ("low", "high", "mean")}
+    interval |= {"covered_percent": "0.0", "method": ""}
     content["result"] = zero | {"system_kg_co2e": "0.0000", "interval_95": interval}
     content["results_by_allocation"] = dict.fromkeys(("mass", "economic", "element"), zero)
     content["method"] |= {"period": {}, "boundary_stages": [], "limits": [], "measured_amounts_percent": "0.0"}

@@ -218,7 +218,7 @@ def test_the_headline_share_of_recycled_rare_earths_is_rounded_once(demo_folder:
     out = tmp_path / "certificate.json"
     subprocess.run(["pdfdetach", "-savefile", "certificate.json", "-o", str(out), str(pdf)], check=True)
     whole = json.loads(out.read_text())["recycled_rare_earths"]
-    # Shares of Nd by lot go as 141.8906 : 96.1573 : 77.4, of Pr as 622.3274 x 3.3 % = 20.5368 : 409.18 x 5.8 % = 23.7324 :
+    # Nd by lot goes as 141.8906 : 96.1573 : 77.4, Pr as 622.3274 x 3.3 % = 20.5368 : 409.18 x 5.8 % = 23.7324 :
     # 360 x 5.4 % = 19.44. Post-consumer: Nd 238.0479 / 315.4479 = 75.463 %, Pr 44.2692 / 63.7092 = 69.486 %. The oxide
     # holds Nd : Pr = 82.45 / 1.16638 : 17.25 / 1.20816 = 70.689 : 14.278, so together
     # (75.463 x 70.689 + 69.486 x 14.278) / 84.967 = 74.459 %; adding the lots' rounded shares would give 74.4.
