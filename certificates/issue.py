@@ -24,6 +24,7 @@ from certificates.keys import Issuer
 from certificates.pdfa import render_base
 from certificates.renderer import drawn_with
 from certificates.sign import sign_certificate
+from certificates.signer import certificate_sha256
 from certificates.status import certificate_status
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import Factor, FactorBook, make_factor_book
@@ -105,6 +106,7 @@ def issue_certificate(
         batch_id=batch_id,
         content_sha256=content_sha256(content),
         basis_tree_size=state.tree_size,
+        signer_sha256=certificate_sha256(issuer.certificate),
         supersedes=supersedes,
         reason=reason,
     )

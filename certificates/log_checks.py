@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from certificates.checklist import sentence_of, wrong
 from certificates.container import SignedBytes
 from certificates.content import Head, content_sha256
 from certificates.evidence import Evidence, body_of
+from certificates.signer import certificate_sha256
 from ledger.errors import BadSignatureError, VerificationError
 from ledger.log.checkpoint import VerifierKey, parse_checkpoint, verify_checkpoint
 from ledger.log.envelope import Envelope
@@ -24,8 +26,10 @@ from ledger.log.statement import key_id, verify_statement_signature
 from ledger.material.entries import ActorKey, CertificateIssued
 
 
-def check_issuance(content: Mapping[str, Any], head: Head, envelopes: Sequence[Envelope], covered: SignedBytes) -> str:
-    """The last envelope is the entry that this certificate, with this content, was issued."""
+def check_issuance(
+    content: Mapping[str, Any], head: Head, envelopes: Sequence[Envelope], covered: SignedBytes, leaf: x509.Certificate
+) -> str:
+    """The last envelope is the entry that this certificate, with this content and this signer, was issued."""
     issuance = envelopes[-1]
     body = body_of(issuance)
     if not isinstance(body, CertificateIssued):
@@ -40,6 +44,7 @@ def check_issuance(content: Mapping[str, Any], head: Head, envelopes: Sequence[E
         "supersedes": (body.supersedes, header.supersedes),
         "reason": (body.reason, header.supersede_reason),
         "log": (issuance.log, header.origin),
+        "signer_sha256": (body.signer_sha256, certificate_sha256(leaf)),
     }
     for name, (in_log, in_certificate) in stated.items():
         if in_log != in_certificate:
@@ -50,7 +55,10 @@ def check_issuance(content: Mapping[str, Any], head: Head, envelopes: Sequence[E
         wrong(f"entry {late[0]} as evidence", f"entries before {header.tree_size}, the log's size that was used")
     if header.issued_moment() > covered.signed_at:
         wrong(f"signed {covered.signed_at:%Y-%m-%dT%H:%M:%SZ}", f"a signing time from {header.issued_at} on")
-    return f"entry {issuance.seq} of {issuance.log} says that {body.certificate_id} was issued with this very content"
+    return (
+        f"entry {issuance.seq} of {issuance.log} says that {body.certificate_id} was issued with this very content, to "
+        f"be signed by {leaf.subject.rfc4514_string()}, certificate {body.signer_sha256[:16]}..."
+    )
 
 
 def check_inclusion(evidence: Evidence, head: Head) -> str:

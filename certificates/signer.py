@@ -19,6 +19,15 @@ from ledger.errors import BadSignatureError, InputError, problem
 
 MAX_CHAIN_DEPTH = 4
 
+_DOCUMENT_USES = {
+    "1.3.6.1.5.5.7.3.36",  # id-kp-documentSigning, RFC 9336
+    "1.3.6.1.4.1.311.10.3.12",  # the same of Microsoft, older
+    "1.2.840.113583.1.1.5",  # the same of Adobe, older
+    "1.3.6.1.5.5.7.3.4",  # id-kp-emailProtection, with which most authorities issue certificates for signing documents
+    "2.5.29.37.0",  # any
+}
+"""Extended key usages of which a signer's certificate must name one, if it names any (RFC 5280, 4.2.1.12)."""
+
 _ASK_ISSUER = "Ask the issuer which root certificate it uses, by another way than this file."
 
 
@@ -41,6 +50,11 @@ def parse_roots(roots: Sequence[bytes]) -> list[x509.Certificate]:
     return certificates
 
 
+def certificate_sha256(certificate: x509.Certificate) -> str:
+    """Hex SHA-256 of the certificate's DER form."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
 def verify_signature(leaf: x509.Certificate, signature: bytes, data: bytes) -> None:
     """Raises: BadSignatureError unless `signature` (ECDSA P-256 with SHA-256, DER) is over `data` by leaf's key."""
     try:
@@ -61,15 +75,18 @@ def verify_signer(
     """The chain from leaf to one of the roots, if all of it was valid at the moment `at` and leaf may sign documents.
 
     Raises: BadSignatureError if there is no such chain, it does not use all intermediates, or the leaf is not a
-    certificate for signing documents (key usage digitalSignature and nonRepudiation, not an authority).
+    certificate for signing documents (key usage digitalSignature and nonRepudiation, an extended key usage that covers
+    documents or none, basic constraints that say it is no authority).
     """
     authority = (
         verification.ExtensionPolicy.permit_all()
         .require_present(x509.BasicConstraints, verification.Criticality.CRITICAL, None)
         .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, None)
     )
-    signer = verification.ExtensionPolicy.permit_all().require_present(
-        x509.KeyUsage, verification.Criticality.AGNOSTIC, None
+    signer = (
+        verification.ExtensionPolicy.permit_all()
+        .require_present(x509.BasicConstraints, verification.Criticality.AGNOSTIC, None)
+        .require_present(x509.KeyUsage, verification.Criticality.AGNOSTIC, None)
     )
     try:
         verifier = (
@@ -82,19 +99,21 @@ def verify_signer(
         )
         chain = verifier.verify(leaf, list(intermediates)).chain
         usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
-        is_authority = _is_authority(leaf)
+        is_authority = leaf.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        uses = _extended_uses(leaf)
     except (verification.VerificationError, ValueError, x509.ExtensionNotFound, x509.DuplicateExtension) as error:
         raise BadSignatureError(
             problem(
                 "", _subject(leaf), f"a certificate under a trusted root, valid on {at:%Y-%m-%d} ({error})", _ASK_ISSUER
             )
         ) from error
-    if not (usage.digital_signature and usage.content_commitment) or is_authority:
+    for_documents = usage.digital_signature and usage.content_commitment and (not uses or uses & _DOCUMENT_USES)
+    if not for_documents or is_authority:
         raise BadSignatureError(
             problem(
                 "",
                 _subject(leaf),
-                "a certificate for signing documents (digitalSignature, nonRepudiation)",
+                "a certificate for signing documents (digitalSignature, nonRepudiation, no other extended use alone)",
                 _ASK_ISSUER,
             )
         )
@@ -105,11 +124,13 @@ def verify_signer(
     return chain
 
 
-def _is_authority(certificate: x509.Certificate) -> bool:
+def _extended_uses(certificate: x509.Certificate) -> set[str]:
+    """Its extended key usages in dotted form; empty if it names none."""
     try:
-        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+        extension = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
     except x509.ExtensionNotFound:
-        return False
+        return set()
+    return {use.dotted_string for use in extension.value}
 
 
 def _subject(certificate: x509.Certificate) -> str:

@@ -101,10 +101,11 @@ def verify_certificate(
     """
     roots, vkeys = parse_roots(trust.roots), [parse_vkey(text) for text in trust.vkeys]
     checks = Checklist()
-    covered = _check_signature(checks, pdf, roots, now)
+    signature = _check_signature(checks, pdf, roots, now)
+    covered, container = signature or (None, None)
     drawn_bytes = None if covered is None else checks.value(UPDATE, lambda: base_length(pdf, covered))
     files = None if drawn_bytes is None else checks.value(SIGNATURE, lambda: read_certificate(pdf))
-    if covered is None or files is None:
+    if covered is None or container is None or files is None:
         checks.skip_rest("what is inside was not read, since the signature or what it adds is not in order")
         return Verification(checks.verdict(None), checks.done, None)
     checks.passed(UPDATE, f"after the {drawn_bytes} bytes of the drawn file comes the signature and nothing else")
@@ -121,7 +122,7 @@ def verify_certificate(
         return Verification(checks.verdict(None), checks.done, content)
     checks.passed(CONTENT, f"{CONTENT_FILE} and {EVIDENCE_FILE} are in canonical form ({len(envelopes)} entries)")
 
-    checks.run(ISSUANCE, lambda: check_issuance(content, head, envelopes, covered))
+    checks.run(ISSUANCE, lambda: check_issuance(content, head, envelopes, covered, container.leaf))
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
     _check_checkpoint(checks, evidence, head, vkeys)
     checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
@@ -132,8 +133,10 @@ def verify_certificate(
     return Verification(checks.verdict(status), checks.done, content)
 
 
-def _check_signature(checks: Checklist, pdf: bytes, roots: Sequence[Any], now: datetime) -> SignedBytes | None:
-    """The bytes covered by a trusted signature, or None. Whether it is the file's only one is seen later."""
+def _check_signature(
+    checks: Checklist, pdf: bytes, roots: Sequence[Any], now: datetime
+) -> tuple[SignedBytes, Container] | None:
+    """What a trusted signature covers, and its container, or None. Whether it is the only one is seen later."""
     if len(pdf) > MAX_PDF_BYTES:
         checks.failed(SIGNED_BYTES, f"{len(pdf)} bytes; a certificate has at most {MAX_PDF_BYTES}")
         return None
@@ -151,7 +154,7 @@ def _check_signature(checks: Checklist, pdf: bytes, roots: Sequence[Any], now: d
         return None
     checks.run(SIGNER, lambda: _check_signer(container, covered, roots, now))
     outcomes = {check.outcome for check in checks.done}
-    return covered if outcomes == {Outcome.PASSED} else None
+    return (covered, container) if outcomes == {Outcome.PASSED} else None
 
 
 def _check_digest_and_signature(container: Container, covered: SignedBytes) -> str:

@@ -15,6 +15,7 @@ from certificates.issue import Issued
 from certificates.keys import Issuer
 from certificates.pdfa import render_base
 from certificates.sign import sign_certificate
+from certificates.signer import certificate_sha256
 from ledger.log.checkpoint import Checkpoint, format_vkey, sign_checkpoint
 from ledger.log.envelope import Envelope, envelope_bytes, parse_envelope
 from ledger.log.forms import format_time, parse_time
@@ -94,6 +95,7 @@ class Fork:
             "kind": content["kind"],
             "batch_id": content["batch"]["batch_id"],
             "content_sha256": content_sha256(content),
+            "signer_sha256": certificate_sha256(signer.certificate),
             "basis_tree_size": content["log"]["tree_size"],
             **({"supersedes": content["supersedes"]} if "supersedes" in content else {}),
             **({"reason": content["supersede_reason"]} if "supersede_reason" in content else {}),

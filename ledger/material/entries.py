@@ -512,13 +512,17 @@ class Correction(Body):
 
 
 class CertificateIssued(Body):
-    """A certificate that was issued: digest of its content, and the log's size that the content was computed from."""
+    """A certificate that was issued: digest of its content, and the log's size that the content was computed from.
+
+    signer_sha256: digest of the X.509 certificate (DER) that alone may sign it.
+    """
 
     certificate_id: Id
     kind: Literal["provenance", "co2"]
     batch_id: Id
     content_sha256: Sha256
     basis_tree_size: Annotated[StrictInt, Field(ge=1)]
+    signer_sha256: Sha256
     supersedes: Id | None = None
     reason: Text | None = None
 

@@ -75,7 +75,8 @@ def test_a_superseded_certificate_reads_so(site: Site) -> None:
     (certificate_id,) = site.plant.ledger.state.plant.certificates
     site.plant.log("certificate_issued", {
         "certificate_id": "newer", "kind": "co2", "batch_id": "MI-C", "content_sha256": "0" * 64,
-        "basis_tree_size": 9, "supersedes": certificate_id, "reason": "a meter was read wrongly",
+        "basis_tree_size": 9, "signer_sha256": "0" * 64, "supersedes": certificate_id,
+        "reason": "a meter was read wrongly",
     })  # fmt: skip
     page = site.visitor()
     page.goto("/verify")

@@ -77,7 +77,8 @@ def test_a_superseded_certificate_is_called_that_and_never_shown_green(plant: Pl
     (certificate_id,) = plant.ledger.state.plant.certificates
     plant.log("certificate_issued", {
         "certificate_id": "newer", "kind": "co2", "batch_id": "MI-C", "content_sha256": "0" * 64,
-        "basis_tree_size": 9, "supersedes": certificate_id, "reason": "a meter was read wrongly",
+        "basis_tree_size": 9, "signer_sha256": "0" * 64, "supersedes": certificate_id,
+        "reason": "a meter was read wrongly",
     })  # fmt: skip
     page = post_form(plant, pdf)
     assert 'data-verdict="superseded"' in page.text

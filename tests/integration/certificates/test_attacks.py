@@ -37,6 +37,7 @@ from certificates.issue import Issued
 from certificates.keys import make_demo_authority
 from certificates.pdfa import render_base
 from certificates.sign import SignerAt, WriterThatKeepsMetadata, signer_of
+from certificates.signer import certificate_sha256
 from certificates.status import Status
 from certificates.verify import MAX_PDF_BYTES, Trust
 from ledger.errors import InputError, StoreError, problem
@@ -495,6 +496,7 @@ def test_a_false_content_that_was_logged_is_found_by_computing_it_again(own_plan
             "kind": content["kind"],
             "batch_id": content["batch"]["batch_id"],
             "content_sha256": content_sha256(content),
+            "signer_sha256": certificate_sha256(own_plant.authority.issuer.certificate),
             "basis_tree_size": content["log"]["tree_size"],
         }
         seq = append_entries(own_plant.ledger, [Draft("certificate_issued", body)], ACTOR)[0].seq

@@ -6,12 +6,17 @@ The signature over the file is right in all of them, and so is whatever the test
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from io import BytesIO
 from typing import Any
 
 import pikepdf
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 
@@ -20,8 +25,10 @@ from certificates.checklist import FIGURES_STATUS_UNKNOWN, FIGURES_VALID, NOT_VA
 from certificates.content import content_sha256
 from certificates.embedded import CONTENT_FILE
 from certificates.issue import Issued
+from certificates.keys import Issuer
 from certificates.pdfa import render_base
 from certificates.sign import sign_certificate
+from certificates.signer import certificate_sha256
 from certificates.verify import Verification
 from ledger.log.canonical import canonical_bytes
 from ledger.report import Outcome
@@ -40,6 +47,11 @@ from tests.certified_plant import (
 )
 from tests.dishonest_issuer import Fork, seqs_of
 from tests.store_samples import ACTOR
+
+
+def detail_of(verification: Verification, name: str) -> str:
+    return next(check.detail for check in verification.checks if check.name == name)
+
 
 # The update that signs does more than sign: readers show what it says, and the drawn file before it is the true one
 
@@ -235,11 +247,71 @@ def test_where_the_page_cannot_be_drawn_the_verdict_says_so_even_if_the_log_know
     assert verification.ok
 
 
+# Somebody else under the same root signs
+
+
+def another_issuer(plant: CertifiedPlant, *extensions: tuple[x509.ExtensionType, bool]) -> Issuer:
+    """An issuer of another name, whose certificate with these extensions is by the plant's own authority."""
+    key, authority = ec.generate_private_key(ec.SECP256R1()), plant.authority
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Stranger Ltd")]))
+        .issuer_name(authority.root.subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(authority.issuer.certificate.not_valid_before_utc)
+        .not_valid_after(authority.issuer.certificate.not_valid_after_utc)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.root_key.public_key()), False)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True, content_commitment=True, key_encipherment=False, data_encipherment=False,
+                key_agreement=False, key_cert_sign=False, crl_sign=False, encipher_only=False, decipher_only=False,
+            ),
+            critical=True,
+        )
+    )  # fmt: skip
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    return Issuer(builder.sign(authority.root_key, hashes.SHA256()), key)
+
+
+NO_AUTHORITY = (x509.BasicConstraints(ca=False, path_length=None), True)
+
+
+def test_a_signer_that_the_log_does_not_name_is_detected(own_plant: CertifiedPlant) -> None:
+    issued = own_plant.issue()
+    stranger = another_issuer(own_plant, NO_AUTHORITY)
+    copy = forge(issued, replace(own_plant.authority, issuer=stranger), lambda content, evidence: None)
+    verification = verify(copy, own_plant.trust)
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["issuance"]
+    assert "signer_sha256" in detail_of(verification, "issuance")
+    assert "Stranger Ltd" in detail_of(verification, "signer-trust")
+
+
+@pytest.mark.parametrize(
+    ("extensions", "holds"),
+    [
+        ((NO_AUTHORITY,), True),
+        ((NO_AUTHORITY, (x509.ExtendedKeyUsage([x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")]), True)), True),
+        ((NO_AUTHORITY, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), False)), True),
+        ((NO_AUTHORITY, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), True)), False),
+        ((NO_AUTHORITY, (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), False)), False),
+        ((), False),
+        (((x509.BasicConstraints(ca=True, path_length=0), True),), False),
+    ],
+)
+def test_a_signer_must_be_for_documents_and_no_authority(
+    own_plant: CertifiedPlant, extensions: tuple[tuple[x509.ExtensionType, bool], ...], holds: bool
+) -> None:
+    issued = own_plant.issue()
+    fork = Fork(own_plant, size=issued.seq)
+    pdf = fork.certificate(issued, issued.content, seqs_of(issued), issuer=another_issuer(own_plant, *extensions))
+    verification = verify(pdf, own_plant.trust)
+    assert failed_checks(verification) == ([] if holds else ["signer-trust"])
+
+
 # The log says otherwise than the certificate
-
-
-def detail_of(verification: Verification, name: str) -> str:
-    return next(check.detail for check in verification.checks if check.name == name)
 
 
 def without_the_correction(plant: CertifiedPlant) -> tuple[Issued, list[int]]:
@@ -287,6 +359,7 @@ def test_a_correction_that_was_left_out_is_found_by_asking_the_log(own_plant: Ce
         "kind": "co2",
         "batch_id": CERTIFIED,
         "content_sha256": content_sha256(content),
+        "signer_sha256": certificate_sha256(own_plant.authority.issuer.certificate),
         "basis_tree_size": size,
     }
     issuance = append_entries(own_plant.ledger, [Draft("certificate_issued", body)], ACTOR)[0].seq

@@ -157,7 +157,13 @@ def test_a_dispute_is_shown_at_its_batch(plant_ledger: Ledger) -> None:
 
 def test_certificates_are_shown_with_what_became_of_them(plant_ledger: Ledger) -> None:
     def issued(certificate_id: str, **more: Any) -> Draft:
-        body = {"certificate_id": certificate_id, "kind": "co2", "batch_id": "POWDER-1", "content_sha256": "0" * 64}
+        body = {
+            "certificate_id": certificate_id,
+            "kind": "co2",
+            "batch_id": "POWDER-1",
+            "content_sha256": "0" * 64,
+            "signer_sha256": "0" * 64,
+        }
         return Draft("certificate_issued", {**body, "basis_tree_size": 10, **more})
 
     append_entries(plant_ledger, [issued("C-1"), issued("C-2", supersedes="C-1", reason="meter")], ACTOR)

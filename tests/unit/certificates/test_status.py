@@ -14,6 +14,7 @@ def issued(certificate_id: str, supersedes: str | None = None, reason: str | Non
         kind="co2",
         batch_id="OX-1",
         content_sha256="0" * 64,
+        signer_sha256="0" * 64,
         basis_tree_size=5,
         supersedes=supersedes,
         reason=reason,

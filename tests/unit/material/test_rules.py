@@ -256,7 +256,14 @@ def test_a_shipment_is_taken_off_the_batch(log: PlantLog) -> None:
 
 
 def certificate(**more: Any) -> dict[str, Any]:
-    body = {"certificate_id": "C2", "kind": "co2", "batch_id": "M", "content_sha256": "0" * 64, "basis_tree_size": 5}
+    body = {
+        "certificate_id": "C2",
+        "kind": "co2",
+        "batch_id": "M",
+        "content_sha256": "0" * 64,
+        "signer_sha256": "0" * 64,
+        "basis_tree_size": 5,
+    }
     return body | more
 
 
