@@ -39,6 +39,7 @@ from ledger.material.rules import (
     check_assay,
     check_certificate_issued,
     check_certificate_revoked,
+    check_composition,
     check_new_id,
     check_party,
     check_receipt,
@@ -73,6 +74,8 @@ def add_entry(plant: Plant, seq: int, entry_type: str, body: Body, masses: Atomi
     after = tables.plant()
     if isinstance(body, Settlement):
         check_settled_value(after, body)
+    if isinstance(body, Assay | Settlement):
+        check_composition(after, body.batch_id, "/components" if isinstance(body, Assay) else "/settled_wt_percent")
     _check_mass_balance(after, body, masses)
     return after
 
@@ -129,6 +132,8 @@ def _fold_corrected(
         except LedgerError as error:
             raise _in_entry(seq, error) from error
     plant = replace(tables.plant(), corrections=tuple(corrections))
+    for batch_id, assay_ids in plant.assay_ids.items():
+        check_composition(plant, batch_id, f"/entries/{plant.assays[assay_ids[-1]][0]}/components")
     known = contents(plant, masses)
     for transformation_id, (seq, _) in plant.transformations.items():
         check_transformation_balance(plant, transformation_id, known, masses, f"/entries/{seq}")

@@ -18,7 +18,7 @@ from ledger.material.chemistry import (
     element_fractions,
     parse_formula,
 )
-from ledger.material.composition import settlement_holds, value_by_rule, wt_percent
+from ledger.material.composition import settled_components, settlement_holds, value_by_rule, wt_percent
 from ledger.material.entries import (
     SUM_LIMIT_PERCENT,
     Assay,
@@ -128,6 +128,25 @@ def check_assay(plant: Plant, body: Assay, masses: AtomicMasses) -> None:
                 body.reported_on.isoformat(),
                 f"a day from {batch.made_on.isoformat()} on, when {batch.batch_id} was made by {batch.made_by}",
                 "Correct the date or the batch.",
+            )
+        )
+
+
+def check_composition(plant: Plant, batch_id: str, field: str) -> None:
+    """The composition that several assays and settlements make up is one of matter, as each assay by itself is.
+
+    Raises: RuleError if it adds up to more than SUM_LIMIT_PERCENT.
+    """
+    components = settled_components(plant, batch_id) or ()
+    total = sum((component.wt_percent for component in components), Decimal(0))
+    if total > SUM_LIMIT_PERCENT:
+        raise RuleError(
+            problem(
+                field,
+                f"{format_decimal(total)} %",
+                f"at most {SUM_LIMIT_PERCENT} % in all that the assays of {batch_id} make up: a later one replaces "
+                "only the metals that it names",
+                "Report all metals of the sample in one assay, or correct the earlier one.",
             )
         )
 

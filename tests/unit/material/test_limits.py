@@ -328,3 +328,13 @@ def test_excesses_within_uncertainty_may_not_add_up_over_the_slices_of_a_lot() -
         log.assay(f"P{number}", {"Nd": "68"}, uncertainty="3")
     with pytest.raises(MassBalanceError, match=r"0\.400 kg too much"):
         check_certifiable(log.plant, "P0", MASSES)
+
+
+def test_assays_together_name_no_more_than_the_sample(log: PlantLog) -> None:
+    log.assay("M", {"Fe": "82"}, assay_id="A-iron")  # with 20 % Nd 102 %
+    with pytest.raises(RuleError) as error:
+        log.assay("M", {"Dy": "0.1"})
+    assert [(item.field, item.value) for item in error.value.problems] == [("/components", "'102.1 %'")]
+    correction = {"corrects_seq": log.plant.assays["A-iron"][0], "pointer": "/components/0/wt_percent", "reason": "x"}
+    with pytest.raises(RuleError, match="/new"):
+        log.log("correction", **correction, old="82", new="83", corrected_on=DAY)
