@@ -51,7 +51,14 @@ def create_app(
     aware. render: draws a certificate's page anew; without it that check reads "not checked".
     """
     # The usual documentation pages load their scripts from another origin, so they are off.
-    app = FastAPI(title="Magnet Ledger", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    app = FastAPI(
+        title="Magnet Ledger",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,
+    )
     app.state.services = Services(
         settings=settings,
         ledger=ledger,

@@ -168,7 +168,10 @@ def install_error_handlers(app: FastAPI) -> None:
         assert isinstance(error, LedgerError)
         status = status_of(error, request.method)
         if status >= 500:
+            # Where the database lies and how it fares is for the server's log, not for whoever asked.
             log.error("%s %s: %s: %s", request.method, request.url.path, error.slug, error)
+            headers = {"Retry-After": "10"} if status == 503 else None
+            return problem_response(request, status, error.slug, UNAVAILABLE, (), headers)
         detail = "; ".join(str(problem) for problem in error.problems)
         return problem_response(request, status, error.slug, detail, [item_of(problem) for problem in error.problems])
 
@@ -201,6 +204,10 @@ def install_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, parameter_error)
     app.add_exception_handler(Exception, unforeseen)
 
+
+UNAVAILABLE = (
+    "The ledger cannot do this at the moment. Try again; if it stays so, tell your administrator the request id."
+)
 
 _PLACES = {"query": "parameter", "header": "header", "path": "path", "cookie": "cookie"}
 

@@ -34,6 +34,11 @@ hypothesis.settings.register_profile("magnet-ledger", deadline=None)
 hypothesis.settings.load_profile("magnet-ledger")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests last: while playwright runs, so does an event loop, and signing elsewhere starts one of its own."""
+    items.sort(key=lambda item: "browser" in item.path.parts)
+
+
 # No test is skipped: a test that did not run proves nothing, and nobody sees it. `./run test` installs what tests need.
 
 

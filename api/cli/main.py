@@ -87,7 +87,14 @@ def _serve(settings: Settings, host: str | None, port: int | None) -> None:
     address, number = host or settings.host, port or settings.port
     application = build_app(settings)
     say(f"Pages: http://{address}:{number}/   (stop with Ctrl-C)")
-    uvicorn.run(application, host=address, port=number, log_level="warning", server_header=False)
+    uvicorn.run(
+        application,
+        host=address,
+        port=number,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=settings.secure_cookies,
+    )
 
 
 @app.command()

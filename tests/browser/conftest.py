@@ -31,8 +31,7 @@ ARGUMENTS = [
 ]
 
 
-# Of the package, not the session: while playwright runs, an event loop does, and signing elsewhere starts its own.
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def chromium() -> Iterator[Browser]:
     """The system's Chromium."""
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
