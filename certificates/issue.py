@@ -6,6 +6,7 @@ its page has been drawn once. The entry comes before the file: a certificate tha
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -28,7 +29,7 @@ from certificates.signer import certificate_sha256
 from certificates.status import certificate_status
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import Factor, FactorBook, make_factor_book
-from ledger.errors import InputError, LedgerError, RuleError, StoreError, UnknownIdError, problem
+from ledger.errors import ConflictError, InputError, LedgerError, RuleError, StoreError, UnknownIdError, problem
 from ledger.log.checkpoint import format_vkey, parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
 from ledger.material.entries import CertificateIssued
@@ -41,6 +42,9 @@ from ledger.service.factor_library import factor_records
 from ledger.service.read import entry_bytes, inclusion_proofs, state_of
 
 MAX_REASON_CHARS = 300
+
+MAX_TRIES = 4
+"""How often a content is computed while others log."""
 
 
 @dataclass(frozen=True)
@@ -70,13 +74,31 @@ def issue_certificate(
     Raises: InputError for another kind, or one of the two without the other; UnknownIdError, RuleError if the batch
     cannot be certified (see certificates.content), was used up, or was made of a batch that was used up and has a
     certificate in force, or `supersedes` cannot be superseded by it; StoreError without the log's key, or if the
-    issuer's certificate is not valid now. Nothing is logged then.
+    issuer's certificate is not valid now; ConflictError if others keep logging meanwhile. Nothing is logged then.
     """
     kind = _kind(kind)
-    state = state_of(ledger)
-    book = make_factor_book(state.adoptions, factor_records())
     if (supersedes is None) != (reason is None):
         raise InputError(problem("/reason", reason, "a reason together with supersedes", "Give both or neither."))
+    # What is logged between computing a content and logging its issuance could contradict it: then it is computed anew.
+    for _ in range(MAX_TRIES - 1):
+        with suppress(ConflictError):
+            return _issue_now(ledger, batch_id, kind, issuer, actor, supersedes, reason, allocation)
+    return _issue_now(ledger, batch_id, kind, issuer, actor, supersedes, reason, allocation)
+
+
+def _issue_now(
+    ledger: Ledger,
+    batch_id: str,
+    kind: Kind,
+    issuer: Issuer,
+    actor: Actor,
+    supersedes: str | None,
+    reason: str | None,
+    allocation: Allocation,
+) -> Issued:
+    """Issues a certificate from the log as read once. Raises: ConflictError if the log has grown by then."""
+    state = state_of(ledger)
+    book = make_factor_book(state.adoptions, factor_records())
     if supersedes is not None:
         _check_supersedes(state.plant, supersedes, batch_id, kind)
     ledger.signing_key()
@@ -110,7 +132,8 @@ def issue_certificate(
         supersedes=supersedes,
         reason=reason,
     )
-    issuance = append_entries(ledger, [Draft("certificate_issued", body.to_value())], actor)[0]
+    draft = Draft("certificate_issued", body.to_value())
+    issuance = append_entries(ledger, [draft], actor, expected_tree_size=state.tree_size)[0]
     note = make_checkpoint(ledger)
     tree_size = parse_checkpoint(note)[0].tree_size
     all_seqs = [*seqs, issuance.seq]

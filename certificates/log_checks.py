@@ -49,8 +49,11 @@ def check_issuance(
     for name, (in_log, in_certificate) in stated.items():
         if in_log != in_certificate:
             wrong(f"{name} {in_certificate}", f"{in_log}, as entry {issuance.seq} of the log says")
-    if issuance.seq < header.tree_size:
-        wrong(f"issuance at entry {issuance.seq}", f"an entry after the {header.tree_size} that the content rests on")
+    if issuance.seq != header.tree_size:
+        wrong(
+            f"issuance at entry {issuance.seq}",
+            f"the entry right after the {header.tree_size} that the content was computed from",
+        )
     if late := [envelope.seq for envelope in envelopes[:-1] if envelope.seq >= header.tree_size]:
         wrong(f"entry {late[0]} as evidence", f"entries before {header.tree_size}, the log's size that was used")
     if header.issued_moment() > covered.signed_at:

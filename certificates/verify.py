@@ -201,7 +201,7 @@ def _check_arithmetic(content: Mapping[str, Any], envelopes: Sequence[Envelope],
         wrong(f"content in which {difference}", "what the embedded entries and factors give")
     return (
         f"computed again from {len(evidence.entries)} entries and {len(evidence.factors)} factor records: every field "
-        "agrees. That no correction was left out of them is the issuer's word"
+        "agrees. That no correction, assay or settlement was left out of them is the issuer's word"
     )
 
 

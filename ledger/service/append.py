@@ -90,6 +90,7 @@ def append_entries(
     dry_run: bool = False,
     listed: bool | None = None,
     progress: Progress | None = None,
+    expected_tree_size: int | None = None,
 ) -> list[Appended]:
     """Append the drafts in order, signed by the actor. Returns after the commit: what is returned is durable.
 
@@ -97,10 +98,17 @@ def append_entries(
     listed: whether the fields of problems are JSON pointers into the list ("/3/body/mass_kg") or, for a single draft,
     into its body ("/mass_kg"); None: into the list if there are several.
     progress: called with the number of drafts checked and of all.
+    expected_tree_size: append only if the log has just this many entries, for drafts that rest on its state;
+    ConflictError if it has others.
     Raises: InputError, RuleError (or a kind of it) or ConflictError with the problems of all bad drafts.
     StoreError if the database cannot do it; BrokenLinkError if the log's end is damaged. Nothing is written then.
     """
     with open_sequencer(ledger.engine, ledger.origin) as sequencer:
+        size = sequencer.head.tree_size
+        if expected_tree_size is not None and size != expected_tree_size:
+            raise ConflictError(
+                problem("/expected_tree_size", expected_tree_size, f"{size}, the log's size", "Read the log again.")
+            )
         appended, state = _append(
             ledger, sequencer, drafts, actor, dry_run, len(drafts) > 1 if listed is None else listed, progress
         )

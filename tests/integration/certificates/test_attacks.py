@@ -46,7 +46,7 @@ from ledger.log.checkpoint import format_vkey, parse_checkpoint, sign_checkpoint
 from ledger.report import Outcome
 from ledger.service.append import Draft, append_entries
 from ledger.service.checkpoints import make_checkpoint
-from ledger.service.read import entry_bytes, inclusion_proofs
+from ledger.service.read import entry_bytes, head, inclusion_proofs
 from tests.certified_plant import (
     MADE_AT,
     NOW,
@@ -490,6 +490,7 @@ def test_a_false_content_that_was_logged_is_found_by_computing_it_again(own_plan
 
     def log_a_lie(content: dict[str, Any], evidence: dict[str, Any]) -> None:
         content["certificate_id"] = "lie"
+        content["log"]["tree_size"] = head(own_plant.ledger).tree_size
         content["result"]["kg_co2e_per_kg"] = "1.0000"
         body = {
             "certificate_id": "lie",

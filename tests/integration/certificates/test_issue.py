@@ -19,9 +19,9 @@ from certificates.asked_log import AskedLog
 from certificates.checklist import FIGURES_VALID, REVOKED, STATUS_UNKNOWN, SUPERSEDED, VALID
 from certificates.container import find_signed_bytes
 from certificates.content import content_sha256
-from certificates.issue import Issued, affected_certificates, supersede
+from certificates.issue import MAX_TRIES, Issued, affected_certificates, supersede
 from certificates.signer import certificate_sha256
-from ledger.errors import InputError, RuleError, StoreError, UnknownIdError
+from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError
 from ledger.log.checkpoint import parse_checkpoint
 from ledger.material.entries import CertificateIssued
 from ledger.report import Outcome
@@ -346,6 +346,43 @@ def test_without_the_logs_key_nothing_is_logged(own_plant: CertifiedPlant) -> No
     with pytest.raises(StoreError):
         own_plant.issue()
     assert head(own_plant.ledger).tree_size == before
+
+
+# Others who log at the same time
+
+
+def log_meanwhile(plant: CertifiedPlant, times: int) -> None:
+    """Between computing a content and logging its issuance somebody logs an entry, `times` times."""
+    next_id = plant.ledger.new_id
+    left = list(range(times))
+    logging: list[bool] = []
+
+    def new_id() -> str:
+        if left and not logging:
+            logging.append(True)
+            log(plant, "party", party_id=f"P-9{left.pop()}", roles=["supplier"], country="DE")
+            logging.clear()
+        return next_id()
+
+    plant.ledger.new_id = new_id
+
+
+def test_a_content_is_computed_anew_if_somebody_logs_meanwhile(own_plant: CertifiedPlant) -> None:
+    before = head(own_plant.ledger).tree_size
+    log_meanwhile(own_plant, times=MAX_TRIES - 1)
+    issued = own_plant.issue()
+    assert issued.seq == before + MAX_TRIES - 1
+    assert issued.content["log"]["tree_size"] == issued.seq
+    assert verify(issued.pdf, own_plant.trust, log=AskedLog(own_plant.ledger)).verdict == VALID
+
+
+def test_nothing_is_issued_while_others_do_not_stop_logging(own_plant: CertifiedPlant) -> None:
+    before = head(own_plant.ledger).tree_size
+    log_meanwhile(own_plant, times=MAX_TRIES)
+    with pytest.raises(ConflictError):
+        own_plant.issue()
+    assert head(own_plant.ledger).tree_size == before + MAX_TRIES
+    assert plant_of(own_plant.ledger).certificates == {}
 
 
 # Correcting and superseding

@@ -311,6 +311,28 @@ def test_a_signer_must_be_for_documents_and_no_authority(
     assert failed_checks(verification) == ([] if holds else ["signer-trust"])
 
 
+# The content is of an earlier state of the log than the issuance says it is
+
+
+def test_an_issuance_long_after_the_state_that_the_content_was_computed_from_is_detected(
+    own_plant: CertifiedPlant,
+) -> None:
+    # Between the two the meter was corrected: nothing in the evidence is left out of what it claims to rest on.
+    issued = own_plant.issue()
+    own_plant.correct_meter()
+    stale = Fork(own_plant)
+    content = stale.content(issued, seqs_of(issued), certificate_id="stale")
+    verification = verify(stale.certificate(issued, content, seqs_of(issued)), own_plant.trust)
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["issuance"]
+    assert "right after" in detail_of(verification, "issuance")
+
+
+def test_a_verification_says_what_the_evidence_cannot_show(co2: Issued, plant: CertifiedPlant) -> None:
+    detail = detail_of(verify(co2.pdf, plant.trust), "arithmetic")
+    assert "That no correction, assay or settlement was left out of them is the issuer's word" in detail
+
+
 # The log says otherwise than the certificate
 
 
