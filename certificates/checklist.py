@@ -16,6 +16,7 @@ SIGNER = "signer-trust"
 UPDATE = "signed-update"
 CONTENT = "embedded-content"
 ISSUANCE = "issuance"
+TIMES = "times"
 INCLUSION = "inclusion-proofs"
 CHECKPOINT = "checkpoint-signature"
 ENTRIES = "entry-signatures"
@@ -45,7 +46,7 @@ class Checklist:
     """The checks made so far. Each name gets one outcome."""
 
     _ORDER = (
-        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, INCLUSION, CHECKPOINT, ENTRIES,
+        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, TIMES, INCLUSION, CHECKPOINT, ENTRIES,
         ARITHMETIC, PAGE, STATUS, TIMESTAMP,
     )  # fmt: skip
     _OPTIONAL = (PAGE, STATUS, TIMESTAMP)

@@ -22,6 +22,7 @@ from certificates.evidence import (
     recompute_content,
 )
 from certificates.keys import Issuer
+from certificates.log_checks import MAX_CLOCK_SKEW
 from certificates.pdfa import render_base
 from certificates.renderer import drawn_with
 from certificates.sign import sign_certificate
@@ -32,6 +33,7 @@ from ledger.carbon.factors import Factor, FactorBook, make_factor_book
 from ledger.errors import ConflictError, InputError, LedgerError, RuleError, StoreError, UnknownIdError, problem
 from ledger.log.checkpoint import format_vkey, parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
+from ledger.log.forms import parse_time
 from ledger.material.entries import CertificateIssued
 from ledger.material.genealogy import ancestors, evidence_seqs
 from ledger.material.plant import Plant
@@ -102,7 +104,7 @@ def _issue_now(
     if supersedes is not None:
         _check_supersedes(state.plant, supersedes, batch_id, kind)
     ledger.signing_key()
-    issued_at = ledger.now().astimezone(UTC)
+    issued_at = _time_of_issue(ledger, state.tree_size)
     _check_issuer(issuer, issued_at)
     header = Header(
         certificate_id=ledger.new_id(),
@@ -194,6 +196,27 @@ def supersede(ledger: Ledger, certificate_id: str, issuer: Issuer, actor: Actor,
     _, issued = plant.certificates[certificate_id]
     why = _changes(plant, issued) if reason is None else reason
     return issue_certificate(ledger, issued.batch_id, issued.kind, issuer, actor, supersedes=certificate_id, reason=why)
+
+
+def _time_of_issue(ledger: Ledger, tree_size: int) -> datetime:
+    """Now, or the time of the log's last entry if the clock is a little behind that.
+
+    Raises: StoreError if it is further behind: no verifier would take the times for true.
+    """
+    now = ledger.now().astimezone(UTC)
+    if tree_size == 0:
+        return now
+    last = parse_time(parse_envelope(entry_bytes(ledger, [tree_size - 1])[0]).recv, "/recv")
+    if last > now + MAX_CLOCK_SKEW:
+        raise StoreError(
+            problem(
+                "/now",
+                f"{now:%Y-%m-%d %H:%M} UTC",
+                f"a time after the log's last entry, {last:%Y-%m-%d %H:%M} UTC",
+                "Set this computer's clock right.",
+            )
+        )
+    return max(now, last)
 
 
 def _kind(kind: str) -> Kind:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -21,9 +22,13 @@ from certificates.signer import certificate_sha256
 from ledger.errors import BadSignatureError, VerificationError
 from ledger.log.checkpoint import VerifierKey, parse_checkpoint, verify_checkpoint
 from ledger.log.envelope import Envelope
+from ledger.log.forms import parse_time
 from ledger.log.merkle import leaf_hash, verify_inclusion
 from ledger.log.statement import key_id, verify_statement_signature
 from ledger.material.entries import ActorKey, CertificateIssued
+
+MAX_CLOCK_SKEW = timedelta(minutes=10)
+"""How far a time may lie ahead of another clock's, and how long issuing may take."""
 
 
 def check_issuance(
@@ -56,12 +61,38 @@ def check_issuance(
         )
     if late := [envelope.seq for envelope in envelopes[:-1] if envelope.seq >= header.tree_size]:
         wrong(f"entry {late[0]} as evidence", f"entries before {header.tree_size}, the log's size that was used")
-    if header.issued_moment() > covered.signed_at:
-        wrong(f"signed {covered.signed_at:%Y-%m-%dT%H:%M:%SZ}", f"a signing time from {header.issued_at} on")
     return (
         f"entry {issuance.seq} of {issuance.log} says that {body.certificate_id} was issued with this very content, to "
         f"be signed by {leaf.subject.rfc4514_string()}, certificate {body.signer_sha256[:16]}..."
     )
+
+
+def check_times(envelopes: Sequence[Envelope], head: Head, covered: SignedBytes, now: datetime) -> str:
+    """The times that the log and the issuer state fit each other: none lies before what it rests on.
+
+    The log's clock is the issuer's too, so this shows no true time; it leaves one story that can be told.
+    """
+    received = [(envelope.seq, parse_time(envelope.recv, "/recv")) for envelope in envelopes]
+    for (earlier_seq, earlier), (seq, moment) in pairwise(received):
+        if moment < earlier:
+            wrong(f"entry {seq}, received {_time(moment)}", f"not before entry {earlier_seq}, {_time(earlier)}")
+    issuance = received[-1][1]
+    last = max((moment for _, moment in received[:-1]), default=issuance).replace(microsecond=0)
+    issued, signed = head.header.issued_moment(), covered.signed_at
+    for name, moment in (("issued", issued), ("signed", signed)):
+        if moment < last:
+            wrong(f"{name} {_time(moment)}", f"not before the last entry that the content rests on, {_time(last)}")
+        if abs(moment - issuance) > MAX_CLOCK_SKEW:
+            wrong(f"{name} {_time(moment)}", f"within 10 minutes of the entry of its issue, {_time(issuance)}")
+    if signed < issued:
+        wrong(f"signed {_time(signed)}", f"a signing time from {_time(issued)} on")
+    if issuance > now + MAX_CLOCK_SKEW:
+        wrong(f"issue received {_time(issuance)}", f"a time before now, {_time(now)}")
+    return f"received, issued and signed in this order, the issue at {_time(issuance)} by the log's own clock"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def check_inclusion(evidence: Evidence, head: Head) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from certificates.checklist import (
@@ -29,6 +29,7 @@ from certificates.checklist import (
     SIGNATURE,
     SIGNED_BYTES,
     SIGNER,
+    TIMES,
     TIMESTAMP,
     UPDATE,
     Checklist,
@@ -38,7 +39,14 @@ from certificates.container import Container, SignedBytes, find_signed_bytes, re
 from certificates.content import Head, head_of
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
 from certificates.evidence import Evidence, first_difference, parse_evidence, recompute_content
-from certificates.log_checks import check_entry_signatures, check_inclusion, check_issuance, check_note
+from certificates.log_checks import (
+    MAX_CLOCK_SKEW,
+    check_entry_signatures,
+    check_inclusion,
+    check_issuance,
+    check_note,
+    check_times,
+)
 from certificates.renderer import RENDERER, drawn_with
 from certificates.signer import parse_roots, verify_signature, verify_signer
 from certificates.standing import check_status
@@ -47,11 +55,10 @@ from certificates.update import base_length
 from ledger.log.canonical import parse_canonical
 from ledger.log.checkpoint import VerifierKey, parse_vkey
 from ledger.log.envelope import Envelope
+from ledger.log.forms import parse_time
 from ledger.report import Check, Outcome
 
 MAX_PDF_BYTES = 64 * 1024 * 1024
-MAX_CLOCK_SKEW = timedelta(minutes=10)
-"""How far a signing time may lie ahead of the verifier's clock."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +130,7 @@ def verify_certificate(
     checks.passed(CONTENT, f"{CONTENT_FILE} and {EVIDENCE_FILE} are in canonical form ({len(envelopes)} entries)")
 
     checks.run(ISSUANCE, lambda: check_issuance(content, head, envelopes, covered, container.leaf))
+    checks.run(TIMES, lambda: _check_times(container, covered, roots, envelopes, head, now))
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
     _check_checkpoint(checks, evidence, head, vkeys)
     checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
@@ -175,6 +183,20 @@ def _check_signer(container: Container, covered: SignedBytes, roots: Sequence[An
         f"{names}; valid at the time that the issuer claims, {covered.signed_at:%Y-%m-%d %H:%M} UTC. Whether it was "
         "revoked since was not looked up"
     )
+
+
+def _check_times(
+    container: Container,
+    covered: SignedBytes,
+    roots: Sequence[Any],
+    envelopes: Sequence[Envelope],
+    head: Head,
+    now: datetime,
+) -> str:
+    """The times fit each other, and the signer's certificate was valid when the log took in the issue."""
+    detail = check_times(envelopes, head, covered, now)
+    verify_signer(container.leaf, container.intermediates, roots, parse_time(envelopes[-1].recv, "/recv"))
+    return detail
 
 
 def _parse_files(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, Any], Evidence, Head]:

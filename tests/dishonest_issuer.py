@@ -57,6 +57,14 @@ class Fork:
         self.entries.append(envelope_bytes(envelope))
         return seq
 
+    def received_again(self, seq: int, recv: str) -> None:
+        """Puts another time of receipt into the entry and links the later ones anew; statements stay as signed."""
+        for at in range(seq, len(self.entries)):
+            envelope = parse_envelope(self.entries[at])
+            prev = leaf_hash(self.entries[at - 1]).hex() if at else envelope.prev
+            changed = replace(envelope, prev=prev, recv=recv if at == seq else envelope.recv)
+            self.entries[at] = envelope_bytes(changed)
+
     def content(self, issued: Issued, seqs: Sequence[int], **header: Any) -> dict[str, Any]:
         """The content that these entries give for the certificate, under its own header but for what is named."""
         content, evidence = embedded(issued.pdf)

@@ -86,6 +86,7 @@ _TITLES = {
     "signed-update": "Signing added the signature and changed nothing that is shown",
     "embedded-content": "The data inside the file is complete and well-formed",
     "issuance": "The issue of this certificate is an entry of the plant’s log",
+    "times": "The times of its entries, of its issue and of its signature fit each other",
     "inclusion-proofs": "Every entry behind the figures lies in the plant’s log",
     "entry-signatures": "Every entry is signed by a key that the log knows",
     "checkpoint-signature": "The log’s state is signed by the log’s key",

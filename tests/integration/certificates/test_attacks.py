@@ -265,7 +265,7 @@ def test_a_signing_time_ahead_of_the_clock_is_refused(co2: Issued, plant: Certif
 
 
 def test_a_signing_time_before_the_time_of_issue_is_refused(co2: Issued, plant: CertifiedPlant) -> None:
-    assert_broken(forge(co2, plant.authority, unchanged, signed_at=MADE_AT), plant, "issuance")
+    assert_broken(forge(co2, plant.authority, unchanged, signed_at=MADE_AT), plant, "times")
 
 
 def test_a_checkpoint_by_another_key_of_the_same_log_name_is_detected(co2: Issued, plant: CertifiedPlant) -> None:

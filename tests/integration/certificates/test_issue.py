@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import timedelta
 from decimal import Decimal
 from io import BytesIO
 from pathlib import Path
@@ -344,6 +345,28 @@ def test_without_the_logs_key_nothing_is_logged(own_plant: CertifiedPlant) -> No
     own_plant.ledger.log_key = None
     before = head(own_plant.ledger).tree_size
     with pytest.raises(StoreError):
+        own_plant.issue()
+    assert head(own_plant.ledger).tree_size == before
+
+
+# The clock
+
+
+@pytest.mark.parametrize("minutes", [1, 9])
+def test_a_clock_that_went_back_a_little_still_gives_a_certificate_that_holds(
+    own_plant: CertifiedPlant, minutes: int
+) -> None:
+    now = own_plant.ledger.now
+    own_plant.ledger.now = lambda: now() - timedelta(minutes=minutes)
+    issued = own_plant.issue()
+    assert verify(issued.pdf, own_plant.trust, log=AskedLog(own_plant.ledger)).verdict == VALID
+
+
+def test_a_clock_far_behind_the_log_is_refused(own_plant: CertifiedPlant) -> None:
+    before = head(own_plant.ledger).tree_size
+    now = own_plant.ledger.now
+    own_plant.ledger.now = lambda: now() - timedelta(minutes=20)
+    with pytest.raises(StoreError, match="clock"):
         own_plant.issue()
     assert head(own_plant.ledger).tree_size == before
 

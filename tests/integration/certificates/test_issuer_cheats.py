@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
 
@@ -31,6 +31,8 @@ from certificates.sign import sign_certificate
 from certificates.signer import certificate_sha256
 from certificates.verify import Verification
 from ledger.log.canonical import canonical_bytes
+from ledger.log.envelope import parse_envelope
+from ledger.log.forms import format_time, parse_time
 from ledger.report import Outcome
 from ledger.service.append import Draft, append_entries
 from ledger.service.read import head, plant_of
@@ -250,7 +252,9 @@ def test_where_the_page_cannot_be_drawn_the_verdict_says_so_even_if_the_log_know
 # Somebody else under the same root signs
 
 
-def another_issuer(plant: CertifiedPlant, *extensions: tuple[x509.ExtensionType, bool]) -> Issuer:
+def another_issuer(
+    plant: CertifiedPlant, *extensions: tuple[x509.ExtensionType, bool], until: datetime | None = None
+) -> Issuer:
     """An issuer of another name, whose certificate with these extensions is by the plant's own authority."""
     key, authority = ec.generate_private_key(ec.SECP256R1()), plant.authority
     builder = (
@@ -260,7 +264,7 @@ def another_issuer(plant: CertifiedPlant, *extensions: tuple[x509.ExtensionType,
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(authority.issuer.certificate.not_valid_before_utc)
-        .not_valid_after(authority.issuer.certificate.not_valid_after_utc)
+        .not_valid_after(until or authority.issuer.certificate.not_valid_after_utc)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.root_key.public_key()), False)
         .add_extension(
             x509.KeyUsage(
@@ -331,6 +335,80 @@ def test_an_issuance_long_after_the_state_that_the_content_was_computed_from_is_
 def test_a_verification_says_what_the_evidence_cannot_show(co2: Issued, plant: CertifiedPlant) -> None:
     detail = detail_of(verify(co2.pdf, plant.trust), "arithmetic")
     assert "That no correction, assay or settlement was left out of them is the issuer's word" in detail
+
+
+# Times that cannot all be true
+
+
+def certificate_at(plant: CertifiedPlant, **times: Any) -> Verification:
+    """A true certificate issued anew with other times; header: of the content, else of `Fork.certificate`."""
+    issued = plant.issue()
+    fork = Fork(plant, size=issued.seq)
+    content = fork.content(issued, seqs_of(issued), **times.pop("header", {}))
+    return verify(fork.certificate(issued, content, seqs_of(issued), **times), plant.trust)
+
+
+@pytest.mark.parametrize(
+    ("times", "detail"),
+    [
+        ({"header": {"issued_at": "2001-01-01T00:00:00Z"}}, "not before the last entry"),
+        ({"header": {"issued_at": "2026-05-04T09:00:00Z"}}, "within 10 minutes"),
+        ({"signed_at": datetime(2026, 5, 4, 7, 30, tzinfo=UTC)}, "not before the last entry"),
+        ({"signed_at": datetime(2026, 5, 20, tzinfo=UTC)}, "within 10 minutes"),
+        ({"recv": "2026-05-04T07:30:00.000000Z"}, "not before entry"),
+        ({"recv": "2099-01-01T00:00:00.000000Z", "signed_at": datetime(2026, 5, 4, 8, 30, tzinfo=UTC)}, "10 minutes"),
+    ],
+)
+def test_times_that_do_not_fit_each_other_are_detected(
+    own_plant: CertifiedPlant, times: dict[str, Any], detail: str
+) -> None:
+    # The clock of the plant's log begins at 2026-05-04 08:00 and is some minutes later when it issues.
+    verification = certificate_at(own_plant, **times)
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["times"]
+    assert detail in detail_of(verification, "times")
+
+
+def test_an_issue_after_the_verifiers_clock_is_detected(own_plant: CertifiedPlant) -> None:
+    # The signing time may be ten minutes ahead of it, and so may the issue; this one is eleven.
+    issued = own_plant.issue()
+    received = parse_time(parse_envelope(Fork(own_plant).entries[issued.seq]).recv, "/recv")
+    early = received - timedelta(minutes=11)
+    verification = verify(issued.pdf, own_plant.trust, now=early)
+    assert verification.verdict == NOT_VALID
+    later = format_time(received + timedelta(minutes=5))
+    fork = Fork(own_plant, size=issued.seq)
+    pdf = fork.certificate(issued, issued.content, seqs_of(issued), recv=later, signed_at=received)
+    verification = verify(pdf, own_plant.trust, now=received - timedelta(minutes=6))
+    assert failed_checks(verification) == ["times"]
+    assert "a time before now" in detail_of(verification, "times")
+
+
+def test_entries_whose_times_fall_are_detected(own_plant: CertifiedPlant) -> None:
+    issued = own_plant.issue()
+    fork = Fork(own_plant, size=issued.seq)
+    fork.received_again(seqs_of(issued)[-1], "2026-05-04T07:00:00.000000Z")
+    verification = verify(fork.certificate(issued, issued.content, seqs_of(issued)), own_plant.trust)
+    assert failed_checks(verification) == ["times"]
+
+
+def test_a_signer_that_was_no_longer_valid_when_the_issue_was_logged_is_detected(own_plant: CertifiedPlant) -> None:
+    # The certificate ends between the claimed signing time and the time of the issue.
+    issued = own_plant.issue()
+    signed = datetime.fromisoformat(issued.content["issued_at"])
+    short = another_issuer(own_plant, NO_AUTHORITY, until=signed + timedelta(seconds=30))
+    fork = Fork(own_plant, size=issued.seq)
+    pdf = fork.certificate(
+        issued,
+        issued.content,
+        seqs_of(issued),
+        issuer=short,
+        signed_at=signed,
+        recv=format_time(signed + timedelta(minutes=1)),
+    )
+    verification = verify(pdf, own_plant.trust)
+    assert failed_checks(verification) == ["times"]
+    assert "under a trusted root, valid on" in detail_of(verification, "times")
 
 
 # The log says otherwise than the certificate
