@@ -238,7 +238,8 @@ def co2_sample() -> dict[str, Any]:
             "data. No quality rating was given.",
             "uncertainty": "Lognormal emission factors, stated figure as median, one factor one random number, "
             "quantiles by moments. Factors that state an uncertainty carry 73.6 % of the result; the rest, and "
-            "amounts, count as certain. The result adds up the factors as stated, their medians: it lies below the mean.",
+            "amounts, count as certain. The result adds up the factors as stated, their medians: it lies below the "
+            "mean.",
             "limits": [
                 "One indicator, climate change; it says nothing of other effects on the environment.",
                 "Not to be compared with a figure of another product, stage, boundary, GWP set or allocation.",
