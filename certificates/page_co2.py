@@ -86,8 +86,8 @@ def _key_figures(content: Mapping[str, Any]) -> list[KeyFigure]:
     covered = interval["covered_percent"]
     has_interval = Decimal(covered) > 0
     beneath = (
-        f"95 % interval {number(low)} to {number(high)}, from the factors of {covered} % of it; the rest counts as "
-        f"certain"
+        f"95 % interval {number(low)} to {number(high)}, mean {number(interval['mean_kg_co2e_per_kg'])}; the figure "
+        f"adds up medians. From the factors of {covered} % of it; the rest counts as certain"
         if has_interval
         else "No interval: no factor used states how uncertain it is"
     )

@@ -141,6 +141,7 @@ def interval_value(interval: Interval) -> dict[str, str]:
     return {
         "low_kg_co2e_per_kg": format_decimal(round_decimal(interval.low, PER_KG_PLACES)),
         "high_kg_co2e_per_kg": format_decimal(round_decimal(interval.high, PER_KG_PLACES)),
+        "mean_kg_co2e_per_kg": format_decimal(round_decimal(interval.mean, PER_KG_PLACES)),
         "covered_percent": format_decimal(interval.covered_percent),
         "method": interval.method,
     }

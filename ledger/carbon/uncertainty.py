@@ -32,12 +32,15 @@ class Interval:
 
     low, high: 2.5 % and 97.5 % quantile in kg CO2e/kg. Both equal the footprint if nothing states an uncertainty; then
         covered_percent is 0 and the method says so.
+    mean: of the same distribution. The footprint itself adds up medians and lies below the mean, where a factor states
+        an uncertainty; with many uncertain factors even below `low`.
     covered_percent: share of the footprint, in per cent, whose factors state an uncertainty; one decimal.
     method: one sentence for the reader.
     """
 
     low: Decimal
     high: Decimal
+    mean: Decimal
     covered_percent: Decimal
     method: str
 
@@ -56,21 +59,33 @@ def interval_95(footprint: Footprint, book: FactorBook) -> Interval:
     uncertain = {sha256: part for sha256, part in per_factor.items() if part}
     if not uncertain:
         point = _decimal(certain)
-        return Interval(point, point, Decimal("0.0"), "No emission factor used states an uncertainty: no interval.")
-    low, high = _quantiles([(_decimal(part), _gsd(book, sha256)) for sha256, part in uncertain.items()])
+        return Interval(
+            point, point, point, Decimal("0.0"), "No emission factor used states an uncertainty: no interval."
+        )
+    mean, variance = _moments([(_decimal(part), _gsd(book, sha256)) for sha256, part in uncertain.items()])
+    low, high = (_CONTEXT.add(_decimal(certain), bound) for bound in _quantiles(mean, variance))
     covered = 100 * sum(uncertain.values(), Fraction(0)) / footprint.per_kg
     percent = round_fraction(covered, 1)
     return Interval(
-        _CONTEXT.add(_decimal(certain), low),
-        _CONTEXT.add(_decimal(certain), high),
+        low,
+        high,
+        _CONTEXT.add(_decimal(certain), mean),
         percent,
         "Lognormal emission factors, stated figure as median, one factor one random number, quantiles by moments. "
-        f"Factors that state an uncertainty carry {percent} % of the result; the rest, and amounts, count as certain.",
+        f"Factors that state an uncertainty carry {percent} % of the result; the rest, and amounts, count as certain. "
+        f"{_of_medians(footprint, low, variance)}",
     )
 
 
-def _quantiles(terms: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
-    """2.5 % and 97.5 % quantile of a sum of independent lognormals, each given by median and gsd."""
+def _of_medians(footprint: Footprint, low: Decimal, variance: Decimal) -> str:
+    if variance == 0:
+        return "None of them leaves any doubt."
+    where = " and even below the interval" if _decimal(footprint.per_kg) < low else ""
+    return f"The result adds up the factors as stated, their medians: it lies below the mean{where}."
+
+
+def _moments(terms: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
+    """Mean and variance of a sum of independent lognormals, each given by median and gsd."""
     c = _CONTEXT
     mean = variance = Decimal(0)
     for median, gsd in terms:
@@ -78,6 +93,12 @@ def _quantiles(terms: list[tuple[Decimal, Decimal]]) -> tuple[Decimal, Decimal]:
         term_mean = c.multiply(median, c.sqrt(spread))
         mean = c.add(mean, term_mean)
         variance = c.add(variance, c.multiply(c.multiply(term_mean, term_mean), c.subtract(spread, 1)))
+    return mean, variance
+
+
+def _quantiles(mean: Decimal, variance: Decimal) -> tuple[Decimal, Decimal]:
+    """2.5 % and 97.5 % quantile of the lognormal with this mean and variance."""
+    c = _CONTEXT
     sigma_squared = c.ln(c.add(1, c.divide(variance, c.multiply(mean, mean))))
     mu = c.subtract(c.ln(mean), c.divide(sigma_squared, 2))
     reach = c.multiply(_NORMAL_97_5, c.sqrt(sigma_squared))

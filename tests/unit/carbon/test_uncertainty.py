@@ -72,6 +72,31 @@ def test_the_interval_of_several_factors_agrees_with_simulation(
     assert float(interval.high) == pytest.approx(draws[39_000], rel=within_high)
 
 
+def test_the_result_adds_up_medians_and_the_mean_is_printed_beside_it() -> None:
+    footprint, its_book = lot_of_1_kg({"acid": ("2", "1.5"), "water": ("1", None)})
+    interval = interval_95(footprint, its_book)
+    # Mean of a lognormal: median x exp(ln(gsd)^2 / 2); 2 x 1.085675 + 1 = 3.171349, above the 3 that is stated.
+    assert float(interval.mean) == pytest.approx(1 + 2 * math.exp(math.log(1.5) ** 2 / 2), rel=1e-14)
+    assert "medians: it lies below the mean." in interval.method
+
+
+def test_a_result_below_its_own_interval_is_said_to_be() -> None:
+    # 60 equal factors of gsd 3: the medians add up to 60, the means to 60 x exp(ln(3)^2 / 2) = 109.7. The sum's squared
+    # coefficient of variation is (exp(ln(3)^2) - 1) / 60 = 0.0390, so sigma = 0.196 and the lower bound is near
+    # 109.7 x exp(-0.0191 - 1.96 x 0.196) = 73, above 60.
+    footprint, its_book = lot_of_1_kg({f"reagent-{n}": ("1", "3") for n in range(60)})
+    interval = interval_95(footprint, its_book)
+    assert interval.low > 60
+    assert "below the mean and even below the interval" in interval.method
+
+
+def test_a_factor_that_is_certain_leaves_the_result_at_the_mean() -> None:
+    footprint, its_book = lot_of_1_kg({"acid": ("2", "1")})
+    interval = interval_95(footprint, its_book)
+    assert interval.mean == 2
+    assert "below the mean" not in interval.method
+
+
 def test_one_factor_in_many_lines_is_one_random_number() -> None:
     reagent = factor("test/acid", "2", "1.5")
     its_book = book_of([reagent], {"test/acid": ("acid", "kg")})
