@@ -28,8 +28,8 @@ from ledger.material.plant import Plant
 
 MAX_ENTRIES = 20_000
 
-MASS_TOLERANCE = Decimal("0.001")
-"""Relative. Standard atomic weights of two editions differ by less, but for lithium, which no assay here names."""
+MASS_TOLERANCE = Decimal("0.0001")
+"""Relative. Editions of the table differ by less for every element that assays here name."""
 
 
 class ProvenEntry(Part):
@@ -128,11 +128,12 @@ def recompute_content(
 
     envelopes: by rising seq, without the issuance. From content come only what no entry can give: ids, times, kind,
     the allocation chosen, atomic masses. The rest is computed.
-    Raises: InputError if those are not of their form; VerificationError if there are other entries than the content
-    needs, or the atomic masses are not those of the elements; any LedgerError that computing it raises.
+    Raises: InputError if those are not of their form; VerificationError if there are other entries or factors
+    than the content needs, or the atomic masses are not those of the elements; any LedgerError that computing it
+    raises.
     """
     head = head_of(content)
-    _check_masses(head.masses)
+    differing_masses(head.masses)
     bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
     state = fold_evidence(bodies, factors, head.masses)
     recomputed = make_content(
@@ -145,18 +146,30 @@ def recompute_content(
         raise VerificationError(
             problem("/entries", others, "the entries that the content rests on and no other", "Ask the issuer.")
         )
+    if [factor.to_value() for factor in factors] != recomputed.get("factors", []):
+        given = [factor.factor_id for factor in factors]
+        raise VerificationError(
+            problem("/factors", given, "the records that the content lists, each once, and no other", "Ask the issuer.")
+        )
     return recomputed
 
 
-def _check_masses(masses: Mapping[str, Decimal]) -> None:
-    """Raises: VerificationError if a mass is further from this program's table than editions of the table differ."""
+def differing_masses(masses: Mapping[str, Decimal]) -> list[str]:
+    """The elements whose masses are others than in this program's table, if only a little, as of another edition.
+
+    Raises: VerificationError if one is off by more than that, or not spelled as the table spells numbers.
+    """
+    differing = []
     for element, known in atomic_masses(masses).items():
-        if abs(masses[element] - known) > known * MASS_TOLERANCE:
+        mass = masses[element]
+        # The table's numbers are floats in their shortest text, so each has one spelling.
+        if str(mass) != str(float(mass)) or abs(mass - known) > known * MASS_TOLERANCE:
             raise VerificationError(
-                problem(
-                    f"/constants/atomic_masses/{element.lower()}", str(masses[element]), str(known), "Ask the issuer."
-                )
+                problem(f"/constants/atomic_masses/{element.lower()}", str(mass), str(known), "Ask the issuer.")
             )
+        if mass != known:
+            differing.append(element)
+    return differing
 
 
 def first_difference(expected: object, found: object, pointer: str = "") -> str | None:

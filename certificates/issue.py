@@ -22,7 +22,7 @@ from certificates.evidence import (
     recompute_content,
 )
 from certificates.keys import Issuer
-from certificates.log_checks import MAX_CLOCK_SKEW
+from certificates.log_checks import ISSUING_ROLES, MAX_CLOCK_SKEW
 from certificates.pdfa import render_base
 from certificates.renderer import drawn_with
 from certificates.sign import sign_certificate
@@ -103,6 +103,7 @@ def _issue_now(
     book = make_factor_book(state.adoptions, factor_records())
     if supersedes is not None:
         _check_supersedes(state.plant, supersedes, batch_id, kind)
+    _check_actor(state.plant, actor)
     ledger.signing_key()
     issued_at = _time_of_issue(ledger, state.tree_size)
     _check_issuer(issuer, issued_at)
@@ -281,6 +282,14 @@ def _check_supersedes(plant: Plant, certificate_id: str, batch_id: str, kind: Ki
             problem(
                 "/supersedes", f"{certificate_id}, {status.state}{by}", "a certificate in force", "Name the newest."
             )
+        )
+
+
+def _check_actor(plant: Plant, actor: Actor) -> None:
+    """Raises: RuleError if the actor's key is registered for a role that may not issue."""
+    if actor.kid in plant.actor_keys and (role := plant.actor_keys[actor.kid][1].role) not in ISSUING_ROLES:
+        raise RuleError(
+            problem("/actor", f"{actor.actor}, {role}", f"an actor who is {' or '.join(ISSUING_ROLES)}", "Ask one.")
         )
 
 

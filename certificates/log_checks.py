@@ -20,12 +20,15 @@ from certificates.content import Head, content_sha256
 from certificates.evidence import Evidence, body_of
 from certificates.signer import certificate_sha256
 from ledger.errors import BadSignatureError, VerificationError
-from ledger.log.checkpoint import VerifierKey, parse_checkpoint, verify_checkpoint
+from ledger.log.checkpoint import VerifierKey, format_vkey, parse_checkpoint, verify_checkpoint
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_time
 from ledger.log.merkle import leaf_hash, verify_inclusion
 from ledger.log.statement import key_id, verify_statement_signature
 from ledger.material.entries import ActorKey, CertificateIssued
+
+ISSUING_ROLES = ("operator", "issuer", "sustainability")
+"""Roles of keys that may state that a certificate was issued. A laboratory's may not."""
 
 MAX_CLOCK_SKEW = timedelta(minutes=10)
 """How far a time may lie ahead of another clock's, and how long issuing may take."""
@@ -114,8 +117,8 @@ def check_inclusion(evidence: Evidence, head: Head) -> str:
     return f"{len(seqs) + 1} entries stand under the root of the checkpoint of {checkpoint.tree_size} entries"
 
 
-def check_note(note: str, vkeys: Sequence[VerifierKey]) -> str:
-    """A log may have had several keys: one that is trusted must have signed."""
+def check_note(note: str, stated: str, vkeys: Sequence[VerifierKey]) -> str:
+    """A log may have had several keys: one that is trusted must have signed, and it is the one that is `stated`."""
     errors = []
     for vkey in vkeys:
         try:
@@ -123,13 +126,18 @@ def check_note(note: str, vkeys: Sequence[VerifierKey]) -> str:
         except VerificationError as error:
             errors.append(error)
         else:
+            if stated != format_vkey(vkey.origin, vkey.public_key):
+                wrong(f"verifier key {stated[:80]}", "the key that signed the checkpoint, in evidence too")
             return f"signed by the trusted key {vkey.key_hash.hex()} of {checkpoint.origin}"
     raise errors[0]
 
 
 def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
-    """Every statement is signed by a key that an earlier entry registers for its actor; the first registers its own."""
-    registered: dict[str, tuple[str, Ed25519PublicKey]] = {}
+    """Every statement is signed by a key that an earlier entry registers for its actor; the first registers its own.
+
+    The last, the issuance, is signed by a key of a role that may issue.
+    """
+    registered: dict[str, tuple[ActorKey, Ed25519PublicKey]] = {}
     for envelope in envelopes:
         statement = envelope.statement
         body = body_of(envelope)
@@ -139,12 +147,14 @@ def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
             if body.kid != key_id(public_key) or body.kid in registered:
                 wrong(f"key {body.kid} in entry {envelope.seq}", "a new key under its own id")
             if envelope.seq == 0 and body.kid == statement.kid:
-                key = (body.actor, public_key)
-            registered[body.kid] = (body.actor, public_key)
+                key = (body, public_key)
+            registered[body.kid] = (body, public_key)
         if key is None:
             wrong(f"key {statement.kid} of entry {envelope.seq}", "a key that an earlier entry among these registers")
-        if key[0] != statement.actor:
-            wrong(f"entry {envelope.seq} by {statement.actor}", f"by {key[0]}, whose key signed it")
+        if key[0].actor != statement.actor:
+            wrong(f"entry {envelope.seq} by {statement.actor}", f"by {key[0].actor}, whose key signed it")
+        if isinstance(body, CertificateIssued) and key[0].role not in ISSUING_ROLES:
+            wrong(f"issue by a key of role {key[0].role}", f"a role that may issue: {', '.join(ISSUING_ROLES)}")
         try:
             verify_statement_signature(statement, envelope.signature, key[1])
         except BadSignatureError as error:

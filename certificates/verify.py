@@ -38,7 +38,7 @@ from certificates.checklist import (
 from certificates.container import Container, SignedBytes, find_signed_bytes, read_container
 from certificates.content import Head, head_of
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
-from certificates.evidence import Evidence, first_difference, parse_evidence, recompute_content
+from certificates.evidence import Evidence, differing_masses, first_difference, parse_evidence, recompute_content
 from certificates.log_checks import (
     MAX_CLOCK_SKEW,
     check_entry_signatures,
@@ -213,7 +213,7 @@ def _check_checkpoint(checks: Checklist, evidence: Evidence, head: Head, vkeys: 
     if not mine:
         checks.not_checked(CHECKPOINT, f"no key of the log {origin} is among the trusted ones")
         return
-    checks.run(CHECKPOINT, lambda: check_note(evidence.checkpoint, mine))
+    checks.run(CHECKPOINT, lambda: check_note(evidence.checkpoint, evidence.vkey, mine))
 
 
 def _check_arithmetic(content: Mapping[str, Any], envelopes: Sequence[Envelope], evidence: Evidence) -> str:
@@ -221,9 +221,12 @@ def _check_arithmetic(content: Mapping[str, Any], envelopes: Sequence[Envelope],
     difference = first_difference(recomputed, content)
     if difference is not None:
         wrong(f"content in which {difference}", "what the embedded entries and factors give")
+    others = ", ".join(differing_masses(head_of(content).masses))
+    masses = f", with atomic masses as the certificate states them, which differ from those at hand for {others}"
     return (
-        f"computed again from {len(evidence.entries)} entries and {len(evidence.factors)} factor records: every field "
-        "agrees. That no correction, assay or settlement was left out of them is the issuer's word"
+        f"computed again from {len(evidence.entries)} entries and {len(evidence.factors)} factor records"
+        f"{masses if others else ''}: every field agrees. That no correction, assay or settlement was left out of them "
+        "is the issuer's word"
     )
 
 

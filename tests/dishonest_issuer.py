@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -65,10 +66,16 @@ class Fork:
             changed = replace(envelope, prev=prev, recv=recv if at == seq else envelope.recv)
             self.entries[at] = envelope_bytes(changed)
 
-    def content(self, issued: Issued, seqs: Sequence[int], **header: Any) -> dict[str, Any]:
-        """The content that these entries give for the certificate, under its own header but for what is named."""
+    def content(
+        self, issued: Issued, seqs: Sequence[int], masses: Mapping[str, Decimal] | None = None, **header: Any
+    ) -> dict[str, Any]:
+        """The content that these entries give for the certificate, under its own header but for what is named.
+
+        masses: of elements, that are to differ.
+        """
         content, evidence = embedded(issued.pdf)
         stated = head_of(content)
+        stated = replace(stated, masses={**stated.masses, **(masses or {})})
         envelopes = [parse_envelope(self.entries[seq]) for seq in seqs]
         bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
         state = fold_evidence(bodies, parse_evidence(evidence).factors, stated.masses)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from io import BytesIO
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from pyhanko.pdf_utils import generic
 from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
@@ -24,17 +26,20 @@ from certificates.asked_log import AskedLog
 from certificates.checklist import FIGURES_STATUS_UNKNOWN, FIGURES_VALID, NOT_VALID, STATUS_UNKNOWN
 from certificates.content import content_sha256
 from certificates.embedded import CONTENT_FILE
-from certificates.issue import Issued
+from certificates.issue import Issued, issue_certificate
 from certificates.keys import Issuer
 from certificates.pdfa import render_base
 from certificates.sign import sign_certificate
 from certificates.signer import certificate_sha256
 from certificates.verify import Verification
+from ledger.errors import RuleError
 from ledger.log.canonical import canonical_bytes
+from ledger.log.checkpoint import format_vkey
 from ledger.log.envelope import parse_envelope
 from ledger.log.forms import format_time, parse_time
 from ledger.report import Outcome
-from ledger.service.append import Draft, append_entries
+from ledger.service.append import Draft, append_entries, register_actor
+from ledger.service.context import make_actor
 from ledger.service.read import head, plant_of
 from tests.certified_plant import (
     CERTIFIED,
@@ -48,7 +53,7 @@ from tests.certified_plant import (
     verify,
 )
 from tests.dishonest_issuer import Fork, seqs_of
-from tests.store_samples import ACTOR
+from tests.store_samples import ACTOR, ORIGIN
 
 
 def detail_of(verification: Verification, name: str) -> str:
@@ -409,6 +414,103 @@ def test_a_signer_that_was_no_longer_valid_when_the_issue_was_logged_is_detected
     verification = verify(pdf, own_plant.trust)
     assert failed_checks(verification) == ["times"]
     assert "under a trusted root, valid on" in detail_of(verification, "times")
+
+
+# What the evidence holds beside the log's entries
+
+
+def with_evidence(plant: CertifiedPlant, change: Callable[[dict[str, Any]], None]) -> Verification:
+    """A true certificate issued anew with a change of its evidence."""
+    issued = plant.issue()
+    fork = Fork(plant, size=issued.seq)
+    return verify(fork.certificate(issued, issued.content, seqs_of(issued), change=change), plant.trust)
+
+
+def repeat_a_factor(evidence: dict[str, Any]) -> None:
+    evidence["factors"].append(evidence["factors"][0])
+
+
+def add_a_foreign_factor(evidence: dict[str, Any]) -> None:
+    evidence["factors"].append({**evidence["factors"][-1], "factor_id": "zzz/bogus"})
+
+
+def swap_the_factors(evidence: dict[str, Any]) -> None:
+    evidence["factors"].reverse()
+
+
+@pytest.mark.parametrize("change", [repeat_a_factor, add_a_foreign_factor, swap_the_factors])
+def test_factor_records_beside_those_needed_are_detected(
+    own_plant: CertifiedPlant, change: Callable[[dict[str, Any]], None]
+) -> None:
+    verification = with_evidence(own_plant, change)
+    assert failed_checks(verification) == ["arithmetic"]
+    assert "the records that the content lists" in detail_of(verification, "arithmetic")
+
+
+@pytest.mark.parametrize("vkey", ["junk", format_vkey(ORIGIN, Ed25519PrivateKey.generate().public_key())])
+def test_another_verifier_key_than_that_of_the_checkpoint_is_detected(own_plant: CertifiedPlant, vkey: str) -> None:
+    verification = with_evidence(own_plant, lambda evidence: evidence.update(vkey=vkey))
+    assert failed_checks(verification) == ["checkpoint-signature"]
+
+
+def with_masses(plant: CertifiedPlant, **masses: str) -> Verification:
+    """A certificate whose figures follow from other atomic masses than the table's, which it states."""
+    issued = plant.issue(kind="provenance")
+    fork = Fork(plant, size=issued.seq)
+    content = fork.content(issued, seqs_of(issued), masses={name: Decimal(mass) for name, mass in masses.items()})
+    return verify(fork.certificate(issued, content, seqs_of(issued)), plant.trust)
+
+
+# Nd has 144.242 in the table: 144.25 is 0.0055 % more, 144.26 is 0.0125 % more.
+
+
+def test_masses_of_another_edition_are_used_and_named(own_plant: CertifiedPlant) -> None:
+    verification = with_masses(own_plant, Nd="144.25")
+    assert failed_checks(verification) == []
+    assert "which differ from those at hand for Nd:" in detail_of(verification, "arithmetic")
+
+
+@pytest.mark.parametrize("mass", ["144.26", "144.2420", "144.2420000000000001"])
+def test_masses_of_no_edition_and_other_spellings_are_detected(own_plant: CertifiedPlant, mass: str) -> None:
+    verification = with_masses(own_plant, Nd=mass)
+    assert verification.verdict == NOT_VALID
+    assert failed_checks(verification) == ["arithmetic"]
+
+
+def test_a_certificate_whose_masses_are_the_tables_names_none(co2: Issued, plant: CertifiedPlant) -> None:
+    assert "atomic masses" not in detail_of(verify(co2.pdf, plant.trust), "arithmetic")
+
+
+# A laboratory issues
+
+
+def test_an_issue_by_a_laboratorys_key_is_detected(own_plant: CertifiedPlant) -> None:
+    laboratory = make_actor("lab-1", Ed25519PrivateKey.generate())
+    register_actor(own_plant.ledger, laboratory, ACTOR, "laboratory")
+    issued = own_plant.issue()
+    seqs = seqs_of(issued)
+    assert any(entry["data"].count("lab-1") for entry in embedded(issued.pdf)[1]["entries"])
+    fork = Fork(own_plant, size=issued.seq)
+    verification = verify(fork.certificate(issued, issued.content, seqs, actor=laboratory), own_plant.trust)
+    assert failed_checks(verification) == ["entry-signatures"]
+    assert "role laboratory" in detail_of(verification, "entry-signatures")
+
+
+@pytest.mark.parametrize("role", ["operator", "issuer", "sustainability"])
+def test_an_issue_by_a_key_of_another_role_holds(own_plant: CertifiedPlant, role: str) -> None:
+    actor = make_actor("person-2", Ed25519PrivateKey.generate())
+    register_actor(own_plant.ledger, actor, ACTOR, role)
+    issued = issue_certificate(own_plant.ledger, CERTIFIED, "co2", own_plant.authority.issuer, actor)
+    assert failed_checks(verify(issued.pdf, own_plant.trust)) == []
+
+
+def test_a_laboratory_is_not_let_issue(own_plant: CertifiedPlant) -> None:
+    laboratory = make_actor("lab-1", Ed25519PrivateKey.generate())
+    register_actor(own_plant.ledger, laboratory, ACTOR, "laboratory")
+    before = head(own_plant.ledger).tree_size
+    with pytest.raises(RuleError, match="laboratory"):
+        issue_certificate(own_plant.ledger, CERTIFIED, "co2", own_plant.authority.issuer, laboratory)
+    assert head(own_plant.ledger).tree_size == before
 
 
 # The log says otherwise than the certificate
