@@ -30,7 +30,7 @@ def annex_lines(sheet: Sheet, content: Mapping[str, Any]) -> None:
     for line in content["lines"]:
         # The process is named once for the lines of one entry, the activity once for its factors.
         here = (line["seq"], line["source_id"], line["process"], line["activity"])
-        factor = line.get("factor_id") or "measured, no factor"
+        factor = line.get("factor_id") or "no factor: its GWP"
         activity = Cell(labels.get(line["activity"], line["activity"]), note=factor)
         rows.append(
             (

@@ -139,6 +139,17 @@ def test_every_line_of_the_annex_is_there_with_entry_factor_amount_and_share() -
             assert text in words
 
 
+def test_a_direct_emission_is_not_called_measured() -> None:
+    content = co2_sample()
+    (first, *rest) = content["lines"]
+    content["lines"] = [{name: first[name] for name in first if name != "factor_id"}, *rest]
+    annex = " ".join(pages_of(content)[1:])
+
+    # A gas that leaves a step is logged without saying how its mass was found.
+    assert "no factor: its GWP" in annex
+    assert "measured, no factor" not in annex
+
+
 def test_without_uncertainties_no_interval_is_shown() -> None:
     page = pages_of(empty_co2_sample())[0]
 
