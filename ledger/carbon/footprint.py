@@ -261,6 +261,16 @@ def _weights(
         _, transformation = plant.transformations[step]
         share = shares(transformation, allocation, masses, known)
         free |= {output for output, part in share.items() if part == 0}
+        for output in transformation.outputs:
+            if output.role == "product" and share[output.batch_id] == 0 and batch_weight.get(output.batch_id):
+                raise AllocationError(
+                    problem(
+                        "/batch_id",
+                        output.batch_id,
+                        f"a product that shares the burden of {step} by {allocation}: one that holds rare earths",
+                        "Choose another allocation.",
+                    )
+                )
         weight = sum((batch_weight.get(output, Fraction(0)) * part for output, part in share.items()), Fraction(0))
         step_weight[step] = weight
         if weight == 0:

@@ -320,6 +320,29 @@ def test_a_product_without_rare_earths_does_not_escape_the_burden_of_a_step_with
     assert [item.value for item in caught.value.problems] == ["'CO'"]
 
 
+def test_a_product_without_rare_earths_is_not_given_a_footprint_of_nothing_by_element() -> None:
+    entries = [
+        *party_and_site(),
+        receipt("IN", "1000"),
+        assay("IN", {"Nd": "30", "Co": "5"}),
+        step(
+            "SX", [draw("IN")], [output("OX", "Nd2O3", "340"), output("CO", "salt", "80")], activity("electricity", "1")
+        ),
+        assay("OX", {"Nd2O3": "99"}),
+        assay("CO", {"Co": "60"}),
+        step("DRY", [draw("CO")], [output("CO-2", "dry salt", "70")], activity("electricity", "1")),
+    ]
+    for batch_id in ("CO", "CO-2"):
+        with pytest.raises(AllocationError, match="shares the burden of SX by element") as caught:
+            footprint(entries, batch_id, "element")
+        assert caught.value.problems[0].value == "'CO'"
+        results = all_allocations(plant_of(entries), book(), batch_id, masses())
+        assert isinstance(results["mass"], Footprint)
+        assert isinstance(results["element"], str)
+    # The oxide carries all of it, for the salt has no rare earths to share by.
+    assert footprint(entries, "OX", "element").total == POWER
+
+
 def test_an_activity_without_an_adopted_factor_is_refused_not_left_out() -> None:
     entries = [*party_and_site(), receipt("IN", "10", activity("air-freight", "5", "t.km"))]
     with pytest.raises(MissingFactorError, match="air-freight"):
