@@ -67,7 +67,8 @@ def statement_value(
 ) -> dict[str, Any]:
     """The whole statement of the footprint of `batch_id` under `allocation`, the other allocations beside it.
 
-    Raises: as `ledger.carbon.footprint.footprint_of`; RuleError if `allocation` itself is not available.
+    Raises: as `ledger.carbon.footprint.footprint_of`; RuleError if `allocation` itself is not available, or if nothing
+    at all was logged that could make a footprint.
     """
     results = all_allocations(plant, book, batch_id, masses)
     chosen = results[allocation]
@@ -79,6 +80,16 @@ def statement_value(
                 allocation,
                 f"an allocation that is available for {batch_id}: {', '.join(others) or 'none is'}",
                 f"{allocation} {chosen}.",
+            )
+        )
+    if not chosen.lines:
+        raise RuleError(
+            problem(
+                "/batch_id",
+                batch_id,
+                "a batch with activity or direct emissions logged for it or what it was made of: nothing was, so there "
+                "is no footprint, not one of zero",
+                "Log the activity data of its steps.",
             )
         )
     return footprint_value(chosen, interval_95(chosen, book), results, book)

@@ -45,6 +45,12 @@ def test_the_statement_of_bel_demo_1_prints_the_known_answer() -> None:
     assert len(value["placeholders"]) == 4
 
 
+def test_where_nothing_was_logged_there_is_no_footprint_rather_than_one_of_zero() -> None:
+    plant = plant_of([*party_and_site(), lot("LOT", "10")])
+    with pytest.raises(RuleError, match="not one of zero"):
+        statement_value(plant, book(), "LOT", "mass", masses())
+
+
 @pytest.mark.parametrize("allocation", ALLOCATIONS)
 @pytest.mark.parametrize("batch_id", ["OX-NdPr-501-A", "OX-Dy-502", "OX-Tb-503", "F-301"])
 def test_what_is_printed_adds_up_to_the_last_digit(batch_id: str, allocation: Allocation) -> None:
@@ -83,14 +89,12 @@ def test_hot_spots_are_sorted_and_named() -> None:
     assert label_of("nitric-acid-60") == "Nitric acid 60"
 
 
-def test_a_batch_that_cost_nothing_has_no_hot_spots() -> None:
-    plant = plant_of([*party_and_site(), lot("L", "5")])
+def test_an_amount_of_nothing_that_was_logged_is_a_footprint_of_nothing_without_hot_spots() -> None:
+    plant = plant_of([*party_and_site(), lot("L", "5", activity("electricity", "0"))])
     assert hot_spots(footprint_of(plant, book(), "L", "mass", masses())) == []
     value = statement_value(plant, book(), "L", "mass", masses())
     assert value["kg_co2e_per_kg"] == "0.0000"
-    assert value["lines"] == []
-    assert value["method"]["measured_amounts_percent"] == "0.0"
-    assert value["method"]["limits"][-1] == "No activity data logged for: L (receipt)."
+    assert value["hot_spots"] == []
 
 
 def test_the_method_answers_every_item_of_a_footprint_report() -> None:
