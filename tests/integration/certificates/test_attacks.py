@@ -93,6 +93,14 @@ def test_a_flip_of_any_byte_of_the_signature_container_is_detected(co2: Issued, 
         assert_broken(bytes(flipped), plant)
 
 
+def test_a_signer_whose_signature_does_not_hold_is_not_called_trusted(co2: Issued, plant: CertifiedPlant) -> None:
+    flipped = bytearray(co2.pdf)
+    flipped[len(flipped) // 2] ^= 1  # under the signature, so its digest is another
+    verification = verify(bytes(flipped), plant.trust)
+    assert outcome_of(verification, "signature") is Outcome.FAILED
+    assert outcome_of(verification, "signer-trust") is Outcome.NOT_CHECKED
+
+
 def test_a_flip_of_any_byte_of_the_last_thousand_is_detected(co2: Issued, plant: CertifiedPlant) -> None:
     for place in range(len(co2.pdf) - 1000, len(co2.pdf)):
         flipped = bytearray(co2.pdf)
