@@ -19,7 +19,8 @@ from api.cli.output import print_table, progress_bar, say
 from api.deps import issuer_of, log_vkey, new_password, now, open_ledger
 from api.settings import FILE_NAME, Settings, load_settings
 from api.setup import adopt_default_factors, make_installation
-from certificates.issue import Issued, affected_certificates, issue_certificate
+from certificates.affected import affected_certificates
+from certificates.issue import Issued, issue_certificate
 from certificates.keys import Issuer, write_new_file
 from ledger.errors import StoreError, problem
 from ledger.log.canonical import parse_json

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from certificates.evidence import EvidenceState, body_of, fold_evidence, needed_seqs
+from certificates.affected import corrections_since, state_of_first
+from certificates.evidence import needed_seqs
 from certificates.status import Status, certificate_status
-from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import leaf_hash, root_hash
 from ledger.service.context import Ledger
-from ledger.service.factor_library import factor_records
 from ledger.service.read import entry_bytes, head, leaf_hashes, plant_of
 
 
@@ -43,9 +42,6 @@ class AskedLog:
         state = state_of_first(self._ledger, tree_size)
         return needed_seqs(kind, state.plant, state.book, batch_id)
 
-
-def state_of_first(ledger: Ledger, tree_size: int) -> EvidenceState:
-    """The state after the first tree_size entries, folded anew."""
-    envelopes = [parse_envelope(data) for data in entry_bytes(ledger, range(tree_size))]
-    bodies = [(envelope.seq, envelope.statement.type, body_of(envelope)) for envelope in envelopes]
-    return fold_evidence(bodies, factor_records(), ledger.masses)
+    def corrections_since(self, certificate_id: str) -> list[int]:
+        """Numbers of the later corrections that make the certificate's content another."""
+        return corrections_since(self._ledger, certificate_id)

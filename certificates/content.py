@@ -17,7 +17,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StrictInt, StringConstraints
 
-from certificates.renderer import RENDERER
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import FactorBook
 from ledger.carbon.footprint import footprint_of
@@ -105,7 +104,8 @@ class Header:
     """What no entry can give.
 
     certificate_id. issued_at: RFC 3339 UTC to the second. origin, tree_size: the log, and how many of its entries the
-    content was computed from. drawn_with: the libraries that draw its page (`certificates.renderer`). supersedes,
+    content was computed from. renderer, drawn_with: the drawing of its page and the libraries that do it (see
+    `certificates.renderer`); a later version must compute this content again as it was. supersedes,
     supersede_reason: the certificate that this one replaces, and why; or neither.
     """
 
@@ -113,6 +113,7 @@ class Header:
     issued_at: str
     origin: str
     tree_size: int
+    renderer: str
     drawn_with: str
     supersedes: str | None = None
     supersede_reason: str | None = None
@@ -143,7 +144,7 @@ def make_content(
     ending = {
         "not_claimed": list(_NOT_CLAIMED[kind]),
         "constants": _constants(plant, batch_id, masses),
-        "renderer": RENDERER,
+        "renderer": header.renderer,
         "drawn_with": header.drawn_with,
     }
     if kind == "co2":
@@ -606,6 +607,7 @@ class _Given(_Open):
     batch: _Batch
     allocation: Allocation | None = None
     constants: _Constants
+    renderer: Text
     drawn_with: Text
 
 
@@ -631,6 +633,7 @@ def head_of(content: Mapping[str, Any]) -> Head:
         given.issued_at,
         given.log.origin,
         given.log.tree_size,
+        given.renderer,
         given.drawn_with,
         given.supersedes,
         given.supersede_reason,

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from certificates.asked_log import state_of_first
 from certificates.content import Header, Kind, content_sha256, make_content
 from certificates.evidence import (
     Evidence,
-    EvidenceState,
     ProvenEntry,
     first_difference,
     needed_seqs,
@@ -24,13 +22,13 @@ from certificates.evidence import (
 from certificates.keys import Issuer
 from certificates.log_checks import ISSUING_ROLES, MAX_CLOCK_SKEW
 from certificates.pdfa import render_base
-from certificates.renderer import drawn_with
+from certificates.renderer import RENDERER, drawn_with
 from certificates.sign import sign_certificate
 from certificates.signer import certificate_sha256
 from certificates.status import certificate_status
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import Factor, FactorBook, make_factor_book
-from ledger.errors import ConflictError, InputError, LedgerError, RuleError, StoreError, UnknownIdError, problem
+from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError, problem
 from ledger.log.checkpoint import format_vkey, parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
 from ledger.log.forms import parse_time
@@ -112,6 +110,7 @@ def _issue_now(
         issued_at=f"{issued_at:%Y-%m-%dT%H:%M:%SZ}",
         origin=ledger.origin,
         tree_size=state.tree_size,
+        renderer=RENDERER,
         drawn_with=drawn_with(),
         supersedes=supersedes,
         supersede_reason=reason,
@@ -161,27 +160,6 @@ def _issue_now(
     return Issued(
         sign_certificate(base, issuer, max(issued_at, ledger.now())), content, header.certificate_id, issuance.seq
     )
-
-
-def affected_certificates(ledger: Ledger) -> list[str]:
-    """Ids of the certificates in force whose content, computed from the log as it stands now, differs from what it was.
-
-    In the order of issue. In force: neither superseded nor revoked. Compared is everything but the header (ids, time,
-    size of the log). A content that can no longer be computed differs.
-    """
-    state = state_of(ledger)
-    present = EvidenceState(state.plant, make_factor_book(state.adoptions, factor_records()))
-    earlier: dict[int, EvidenceState] = {}
-    affected = []
-    for certificate_id, (_, issued) in state.plant.certificates.items():
-        if certificate_status(state.plant, certificate_id).state != "valid":
-            continue
-        size = issued.basis_tree_size
-        if size not in earlier:
-            earlier[size] = state_of_first(ledger, size)
-        if _statement_of(ledger, earlier[size], issued) != _statement_of(ledger, present, issued):
-            affected.append(certificate_id)
-    return affected
 
 
 def supersede(ledger: Ledger, certificate_id: str, issuer: Issuer, actor: Actor, reason: str | None = None) -> Issued:
@@ -326,15 +304,6 @@ def _check_recomputes(content: dict[str, Any], envelopes: list[Envelope], factor
                 "Report this; nothing was logged.",
             )
         )
-
-
-def _statement_of(ledger: Ledger, state: EvidenceState, issued: CertificateIssued) -> dict[str, Any] | None:
-    """What such a certificate states in this state, under a header that is the same for all; None if it cannot be."""
-    header = Header("compared", "1970-01-01T00:00:00Z", ledger.origin, 1, "not drawn")
-    try:
-        return make_content(issued.kind, state.plant, state.book, issued.batch_id, header, ledger.masses)
-    except LedgerError:
-        return None
 
 
 def _changes(plant: Plant, issued: CertificateIssued) -> str:

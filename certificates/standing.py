@@ -25,11 +25,21 @@ def check_status(checks: Checklist, head: Head, evidence: Evidence, log: LogAtHa
     try:
         status = log.status(head.header.certificate_id)
         otherwise = _contradiction(head, evidence, status, log)
+        corrected = (
+            log.corrections_since(status.certificate_id) if otherwise is None and status.state == "valid" else []
+        )
     except LedgerError as error:
         checks.not_checked(STATUS, f"the log could not be asked: {sentence_of(error)}")
         return None
     if otherwise is not None:
         checks.failed(STATUS, f"the log at hand says otherwise: {otherwise}")
+        return None
+    if corrected:
+        # Neither superseded nor revoked, and yet not what the log says now: that must not read as a good status.
+        entries = ", ".join(str(seq) for seq in corrected)
+        checks.failed(
+            STATUS, f"corrected since by entry {entries} and not superseded: its content would be another now"
+        )
         return None
     reason = f": {status.reason}" if status.reason else ""
     if status.state == "valid":

@@ -48,6 +48,9 @@ class LogAtHand(Protocol):
     def needed(self, kind: str, batch_id: str, tree_size: int) -> list[int]:
         """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""
 
+    def corrections_since(self, certificate_id: str) -> list[int]:
+        """Numbers of the corrections logged since that make the content of the certificate, issued here, another."""
+
 
 def certificate_status(plant: Plant, certificate_id: str) -> Status:
     """The status of the certificate in the log that `plant` was folded from.

@@ -26,7 +26,7 @@ def import_file(
     """Log every event of FILE in one transaction, or none of them."""
     from api.deps import open_ledger, operator_actor
     from api.settings import load_settings
-    from certificates.issue import affected_certificates
+    from certificates.affected import affected_certificates
     from ledger.log.canonical import parse_json
     from ledger.service.campaigns import import_campaign
 

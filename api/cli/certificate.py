@@ -101,7 +101,7 @@ def affected(as_json: JsonOption = False) -> None:
     """The certificates in force whose content would be another by now, for example since a correction."""
     from api.deps import open_ledger
     from api.settings import load_settings
-    from certificates.issue import affected_certificates
+    from certificates.affected import affected_certificates
     from ledger.service.read import plant_of
 
     with reported(as_json):

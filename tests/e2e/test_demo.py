@@ -211,6 +211,15 @@ def test_a_correction_names_the_certificates_that_it_touches(
     assert answer["affected_certificates"] == [stated]
     (row,) = json.loads(command(folder, "certificate", "affected", "--json").stdout)["certificates"]
     assert (row["certificate_id"], row["batch_id"], row["kind"]) == (stated, "OX-Dy-502", "co2")
+    # Nobody has superseded it yet, and still its status must not read as good. What rests on other figures stays valid:
+    # the provenance of the same oxide goes through S8 as well, but states no meter reading.
+    bad = command(folder, "certificate", "verify", "certificates/OX-Dy-502-co2.pdf", "--json")
+    assert bad.returncode == 1
+    (failure,) = [check for check in json.loads(bad.stdout)["checks"] if check["outcome"] == "failed"]
+    assert failure["check"] == "status"
+    assert "corrected since by entry" in failure["detail"]
+    for name in ("OX-Dy-502-provenance", "OX-NdPr-501-A-co2", "OX-NdPr-501-A-provenance"):
+        assert command(folder, "certificate", "verify", f"certificates/{name}.pdf").returncode == 0, name
 
 
 def test_the_headline_share_of_recycled_rare_earths_is_rounded_once(demo_folder: Path, tmp_path: Path) -> None:

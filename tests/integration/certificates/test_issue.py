@@ -16,11 +16,12 @@ from pyhanko.pdf_utils.reader import PdfFileReader
 from pyhanko.sign.validation import SignatureCoverageLevel, validate_pdf_signature
 from pyhanko_certvalidator import ValidationContext
 
+from certificates.affected import affected_certificates
 from certificates.asked_log import AskedLog
 from certificates.checklist import FIGURES_VALID, REVOKED, STATUS_UNKNOWN, SUPERSEDED, VALID
 from certificates.container import find_signed_bytes
 from certificates.content import content_sha256
-from certificates.issue import MAX_TRIES, Issued, affected_certificates, supersede
+from certificates.issue import MAX_TRIES, Issued, supersede
 from certificates.signer import certificate_sha256
 from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError
 from ledger.log.checkpoint import parse_checkpoint

@@ -29,6 +29,7 @@ from certificates.embedded import CONTENT_FILE
 from certificates.issue import Issued, issue_certificate
 from certificates.keys import Issuer
 from certificates.pdfa import render_base
+from certificates.renderer import RENDERER
 from certificates.sign import sign_certificate
 from certificates.signer import certificate_sha256
 from certificates.verify import Verification
@@ -225,7 +226,7 @@ def test_a_drawn_file_that_does_more_than_show_is_detected_without_drawing_it_ag
 
 def draw_a_lie(content: dict[str, Any], evidence: dict[str, Any]) -> bytes:
     """The true content and evidence, attached to a page that shows another figure."""
-    shown = {**content, "result": {**content["result"], "kg_co2e_per_kg": "0.1000"}}
+    shown = {**content, "renderer": RENDERER, "result": {**content["result"], "kg_co2e_per_kg": "0.1000"}}
     with pikepdf.open(BytesIO(render_base(shown, evidence))) as document:
         document.attachments[CONTENT_FILE].obj.EF.F.write(canonical_bytes(content))
         output = BytesIO()
@@ -233,10 +234,13 @@ def draw_a_lie(content: dict[str, Any], evidence: dict[str, Any]) -> bytes:
     return output.getvalue()
 
 
-def test_naming_another_drawing_program_does_not_make_a_page_valid(own_plant: CertifiedPlant) -> None:
+@pytest.mark.parametrize("drawing", [{"drawn_with": "reportlab 9.9"}, {"renderer": "magnet-ledger-page/9"}])
+def test_naming_another_drawing_program_does_not_make_a_page_valid(
+    own_plant: CertifiedPlant, drawing: dict[str, str]
+) -> None:
     issued = own_plant.issue()
     fork = Fork(own_plant, size=issued.seq)
-    content = fork.content(issued, seqs_of(issued), drawn_with="reportlab 9.9")
+    content = fork.content(issued, seqs_of(issued), **drawing)
     pdf = fork.certificate(issued, content, seqs_of(issued), base=draw_a_lie)
     verification = verify(pdf, own_plant.trust)
     assert failed_checks(verification) == []
