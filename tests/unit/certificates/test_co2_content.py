@@ -11,7 +11,7 @@ from ledger.errors import RuleError
 from tests.carbon_samples import activity, book
 from tests.plants import MASSES, PlantLog, out, whole
 
-HEADER = Header("C-1", "2026-06-01T12:00:00Z", "magnet-ledger.example/bel", 9, "none")
+HEADER = Header("C-1", "2026-06-01T12:00:00Z", "magnet-ledger.example/bel", 9, "magnet-ledger-page/1", "none")
 
 
 def content_of(plant: PlantLog, batch_id: str = "OX", kind: Any = "co2") -> dict[str, Any]:

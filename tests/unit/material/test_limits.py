@@ -265,7 +265,7 @@ def test_origin_is_not_told_past_a_returned_stream_that_nobody_assayed() -> None
 
 
 def test_a_certificate_names_the_streams_that_returned() -> None:
-    header = Header("C-1", "2026-01-01T00:00:00Z", "log", 9, "drawn")
+    header = Header("C-1", "2026-01-01T00:00:00Z", "log", 9, "page", "drawn")
     content = make_content("provenance", returned(assayed=True).plant, book(), "OX", header, MASSES)
     assert content["custody"]["words"].endswith("went in as holding no rare earths: R.")
 
