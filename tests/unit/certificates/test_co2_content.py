@@ -35,13 +35,21 @@ def test_mined_material_gets_a_provenance_certificate_and_no_co2_certificate() -
         content_of(plant)
 
 
-def test_a_zero_footprint_gets_no_certificate() -> None:
+@pytest.mark.parametrize(
+    ("logged", "why"),
+    [
+        ({}, "not one of zero"),
+        ({"activity": ({"activity": "electricity", "amount": "0", "unit": "kWh"},)}, "above zero"),
+    ],
+    ids=["nothing-logged", "zero-logged"],
+)
+def test_a_zero_footprint_gets_no_certificate(logged: dict[str, Any], why: str) -> None:
     plant = PlantLog()
     plant.lot("L", "1000")
     plant.assay("L", {"Nd": "30"}, uncertainty="1")
-    plant.step("S", [whole("L")], [out("OX", "340")])
+    plant.step("S", [whole("L")], [out("OX", "340")], **logged)
     plant.assay("OX", {"Nd2O3": "99.5"}, uncertainty="1")
-    with pytest.raises(RuleError, match="above zero"):
+    with pytest.raises(RuleError, match=why):
         content_of(plant)
 
 
