@@ -26,6 +26,13 @@ class Settings(BaseSettings):
 
     origin: name of the log and of its key: a schema-less address such as "ledger.example.com/belfast".
     operator: the actor whose key signs what is logged at this installation.
+    vault_dir: keys that private values are sealed with: to be backed up apart from the database, and not for ever.
+    witnesses_needed: how many of the witnesses in the trust folder (*.witness files: verifier key, then address) must
+    have co-signed before a certificate is issued.
+    tsa_url: RFC 3161 time stamping authority, none if empty.
+    tiles_dir: where tiles and checkpoints are published for any static server; not published if None.
+    publish_seconds: how often the server signs and publishes, while there is something new; 0 for never.
+    log_key: where the log's private key is: a file in keys_dir, or "pkcs11:..." (RFC 7512).
     secure_cookies: set when the pages are served over https, which they are anywhere but on the machine itself.
     """
 
@@ -41,6 +48,12 @@ class Settings(BaseSettings):
     trust_dir: Path = Path("trust")
     pins_dir: Path = Path("pins")
     certificates_dir: Path = Path("certificates")
+    vault_dir: Path = Path("vault")
+    tiles_dir: Path | None = None
+    log_key: str = "log.key"
+    witnesses_needed: Annotated[int, Field(ge=0, le=16)] = 0
+    tsa_url: str = ""
+    publish_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     session_hours: Annotated[int, Field(ge=1, le=168)] = 12
@@ -105,7 +118,9 @@ def check_settings(values: Mapping[str, Any], path: Path | None = None) -> Setti
 
 def _absolute(settings: Settings, folder: Path) -> dict[str, Any]:
     paths = {
-        name: folder / getattr(settings, name) for name in ("keys_dir", "trust_dir", "pins_dir", "certificates_dir")
+        name: folder / getattr(settings, name)
+        for name in ("keys_dir", "trust_dir", "pins_dir", "certificates_dir", "vault_dir", "tiles_dir")
+        if getattr(settings, name) is not None
     }
     url = settings.database_url
     if url.startswith("sqlite:///") and not url.startswith("sqlite:////"):

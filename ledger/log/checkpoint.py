@@ -15,10 +15,10 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ledger.errors import BadSignatureError, InputError, MalformedProofError, problem
 from ledger.log.forms import check_hash, check_origin, format_base64, parse_base64, parse_count
@@ -79,6 +79,16 @@ class NoteSignature:
     signature: bytes
 
 
+class NoteSigner(Protocol):
+    """What signs notes: an Ed25519PrivateKey, or a key in a hardware module that answers in the same way."""
+
+    def public_key(self) -> Ed25519PublicKey:
+        """The public half."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The Ed25519 signature of data, 64 bytes. Raises: StoreError if the key cannot be reached."""
+
+
 @dataclass(frozen=True)
 class VerifierKey:
     """The public key of a log, as verifiers are given it.
@@ -130,7 +140,7 @@ def parse_vkey(text: str) -> VerifierKey:
     return vkey
 
 
-def sign_checkpoint(checkpoint: Checkpoint, private_key: Ed25519PrivateKey) -> str:
+def sign_checkpoint(checkpoint: Checkpoint, private_key: NoteSigner) -> str:
     """The checkpoint as a signed note with one signature line, key name = origin.
 
     Never sign one that does not extend the last one signed: that is for the caller to make sure of.

@@ -17,7 +17,8 @@ from sqlalchemy import Engine
 
 from ledger.carbon.factors import FactorAdoption
 from ledger.errors import StoreError, problem
-from ledger.log.checkpoint import VerifierKey, make_verifier_key
+from ledger.log.checkpoint import NoteSigner, VerifierKey, make_verifier_key
+from ledger.log.cosignature import NO_WITNESSES, WitnessPolicy
 from ledger.log.statement import key_id
 from ledger.material.chemistry import atomic_masses
 from ledger.material.plant import EMPTY_PLANT, Plant
@@ -56,6 +57,9 @@ class Ledger:
     """One log and the installation that it lives in.
 
     engine: database. origin: name of the log. log_key: signs checkpoints, None where this process must not.
+    next_log_key: signs them too, while one log key hands over to the next.
+    vault_dir: folder of the keys that private values are sealed with; beside pin_path's folder if None.
+    witnesses: who is asked to co-sign checkpoints. tsa_url: who is asked for time stamps, None for nobody.
     pin_path: file outside the database with the last checkpoint that was signed.
     now: aware time. new_id: UUID of version 7 as text. new_salt: 32 random bytes.
     state: cache of what was read last; replaced whole, so that threads may share a Ledger.
@@ -63,11 +67,15 @@ class Ledger:
 
     engine: Engine
     origin: str
-    log_key: Ed25519PrivateKey | None = field(repr=False)
+    log_key: NoteSigner | None = field(repr=False)
     pin_path: Path
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     new_salt: Callable[[], bytes]
+    next_log_key: NoteSigner | None = field(default=None, repr=False)
+    vault_dir: Path | None = None
+    witnesses: WitnessPolicy = NO_WITNESSES
+    tsa_url: str | None = None
     state: State = field(default_factory=State, repr=False)
 
     @cached_property
@@ -75,7 +83,7 @@ class Ledger:
         """Atomic masses that chemistry is reckoned with."""
         return atomic_masses()
 
-    def signing_key(self) -> Ed25519PrivateKey:
+    def signing_key(self) -> NoteSigner:
         """The log's key. Raises: StoreError if this process has none."""
         if self.log_key is None:
             raise StoreError(

@@ -39,7 +39,11 @@ class Head:
 
 @dataclass(frozen=True)
 class StoredEntry:
-    """A row of the entry table, as it stands there. data: the exact bytes; the other fields repeat what they say."""
+    """A row of the entry table, as it stands there.
+
+    data: the exact bytes; type, statement id and content hash repeat what they say.
+    tenant, client_id: who sent it, and under which id of theirs.
+    """
 
     seq: int
     leaf_hash: bytes
@@ -47,6 +51,8 @@ class StoredEntry:
     entry_type: str
     statement_id: str
     content_sha256: str
+    tenant: str
+    client_id: str
 
 
 @dataclass(frozen=True)
@@ -263,7 +269,7 @@ def count_entries(connection: Connection, origin: str) -> int:
     return connection.execute(query).scalar_one()
 
 
-def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of six columns: longer to spell than to read
+def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of many columns: longer to spell than to read
     return select(
         col(EntryRow.seq),
         cast(col(EntryRow.leaf_hash), LargeBinary),  # bytes, whatever somebody has put there
@@ -271,4 +277,6 @@ def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of six colu
         col(EntryRow.entry_type),
         col(EntryRow.statement_id),
         col(EntryRow.content_sha256),
+        col(EntryRow.tenant),
+        col(EntryRow.client_id),
     ).where(col(EntryRow.origin) == origin)

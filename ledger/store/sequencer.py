@@ -70,7 +70,7 @@ class Sequencer:
         prev = self.head.last_leaf_hash.hex() if seq else GENESIS_PREV
         data = envelope_bytes(Envelope(self.head.origin, seq, prev, recv, statement, signature))
         leaf = leaf_hash(data)
-        entry = StoredEntry(seq, leaf, data, statement.type, statement.id, content_sha256(statement))
+        entry = StoredEntry(seq, leaf, data, statement.type, statement.id, content_sha256(statement), "", statement.id)
         self.head = Head(self.head.origin, leaf, self.head.frontier.append(leaf))
         self._last_recv = recv
         self._entries.append(entry)

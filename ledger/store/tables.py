@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Index, Integer, LargeBinary, MetaData, Text, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 NAMING = {
@@ -52,6 +52,7 @@ class HeadRow(Table, table=True):
 
     tree_size: number of entries. last_leaf_hash: of the last one, 32 bytes; empty before the first.
     frontier: the peaks of the tree one after the other, 32 bytes each.
+    epoch: fencing token: who sequences raises it when taking office and writes only while it is still theirs.
     """
 
     __tablename__ = "head"
@@ -61,18 +62,22 @@ class HeadRow(Table, table=True):
     tree_size: int = Field(sa_type=BIG_INTEGER)
     last_leaf_hash: bytes = Field(sa_type=LargeBinary)
     frontier: bytes = Field(sa_type=LargeBinary)
+    epoch: int = Field(default=0, sa_type=BIG_INTEGER, sa_column_kwargs={"server_default": "0"})
 
 
 class EntryRow(Table, table=True):
     """One entry. data: its exact bytes, the truth; the rest repeats what they say.
 
-    content_sha256: what a repeated statement id is compared by; see ledger.store.repository.content_sha256.
+    content_sha256: what a repeated statement is compared by; see ledger.store.repository.content_sha256.
+    tenant, client_id: who sent it and under which id of theirs: the key under which sending it again is safe.
     """
 
     __tablename__ = "entry"
     __table_args__ = (
         UniqueConstraint("origin", "statement_id"),
         Index(None, "origin", "entry_type", "seq"),
+        Index(None, "origin", "tenant", "client_id", unique=True),
+        Index(None, "origin", "content_sha256"),
         STRICT,
     )
 
@@ -83,6 +88,62 @@ class EntryRow(Table, table=True):
     entry_type: str = Field(sa_type=Text)
     statement_id: str = Field(sa_type=Text)
     content_sha256: str = Field(sa_type=Text)
+    tenant: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+    client_id: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+
+
+class TileRow(Table, table=True):
+    """Hashes of the tree, 256 at most: level 0 holds leaf hashes, level n the roots of full tiles of level n-1.
+
+    Level 0 is kept once a tile is full, the levels above as far as they go. Derived: `log verify` recomputes them.
+    """
+
+    __tablename__ = "tile"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    level: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    tile_index: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    hashes: bytes = Field(sa_type=LargeBinary)
+
+
+class SubmissionRow(Table, table=True):
+    """A statement that was accepted and waits for its place: durable, so it counts as not lost.
+
+    number: order of acceptance, given by the database; it may have gaps. payload: canonical JSON of the submission.
+    state: "waiting", "sequenced" or "refused". seq: its entry, once sequenced. outcome: canonical JSON for the sender.
+    """
+
+    __tablename__ = "submission"
+    __table_args__ = (
+        UniqueConstraint("origin", "tenant", "client_id"),
+        Index(None, "origin", "state", "number"),
+        STRICT,
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=BIG_INTEGER)
+    origin: str = Field(foreign_key="log.origin", sa_type=Text)
+    tenant: str = Field(sa_type=Text)
+    client_id: str = Field(sa_type=Text)
+    payload_sha256: str = Field(sa_type=Text)
+    payload: bytes = Field(sa_type=LargeBinary)
+    received: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    seq: int | None = Field(default=None, sa_type=BIG_INTEGER)
+    outcome: str | None = Field(default=None, sa_type=Text)
+
+
+class TimestampRow(Table, table=True):
+    """An RFC 3161 token over a checkpoint's text. tsa: address of who gave it. token: the whole response, DER."""
+
+    __tablename__ = "timestamp_token"
+    __table_args__ = STRICT
+
+    origin: str = Field(primary_key=True, foreign_key="log.origin", sa_type=Text)
+    tree_size: int = Field(primary_key=True, sa_type=BIG_INTEGER)
+    tsa: str = Field(primary_key=True, sa_type=Text)
+    token: bytes = Field(sa_type=LargeBinary)
+    created: str = Field(sa_type=Text)
 
 
 class PrivateFieldRow(Table, table=True):
