@@ -15,6 +15,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[3]
 LOCKS = ["requirements.lock", "requirements-dev.lock"]
+APART = "requirements-checkers.lock"
+"""What .venv-checkers holds: another environment, which need not agree with ours."""
 
 
 def pins(lock: str) -> dict[str, Requirement]:
@@ -35,7 +37,7 @@ def wanted(groups: list[str]) -> list[Requirement]:
     return [Requirement(text) for text in texts]
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, APART])
 def test_every_pin_is_exact_and_carries_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
     assert len(entries) > 50
@@ -44,7 +46,7 @@ def test_every_pin_is_exact_and_carries_hashes(lock: str) -> None:
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, APART])
 def test_a_lock_names_no_package_index(lock: str) -> None:
     # Options (where to look) and direct references begin so; a lock has names, versions and hashes alone.
     assert not re.search(r"://|^--(?!hash)| @ ", (ROOT / lock).read_text(), re.MULTILINE)
