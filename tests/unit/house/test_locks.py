@@ -40,7 +40,7 @@ def wanted(groups: list[str]) -> list[Requirement]:
 @pytest.mark.parametrize("lock", [*LOCKS, APART])
 def test_every_pin_is_exact_and_carries_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
-    assert len(entries) > 50
+    assert len(entries) > (5 if lock == APART else 50)
     for entry in entries:
         assert re.match(r"\S+==\S+", entry), entry
         assert re.search(r"--hash=sha256:[0-9a-f]{64}", entry), entry
