@@ -178,8 +178,8 @@ def test_sqlite_refuses_to_replace_an_entry_even_without_recursive_triggers(tmp_
     # Same seq, or another seq with the same statement id: either would delete the row without firing a DELETE trigger.
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(
-            "INSERT OR REPLACE INTO entry SELECT origin, ?, leaf_hash, data, entry_type, statement_id, content_sha256"
-            " FROM entry WHERE seq = 1",
+            "INSERT OR REPLACE INTO entry SELECT origin, ?, leaf_hash, data, entry_type, statement_id, content_sha256,"
+            " tenant, client_id FROM entry WHERE seq = 1",
             (seq,),
         )
     assert connection.execute("SELECT * FROM entry ORDER BY seq").fetchall() == before
