@@ -28,6 +28,7 @@ from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL
 
 from ledger.store.database import upgrade
+from tests.faults import tally
 
 # The machine may be busy: a slow example is no failure.
 hypothesis.settings.register_profile("magnet-ledger", deadline=None)
@@ -63,6 +64,14 @@ def _count_skipped_as_failed(report: pytest.TestReport | pytest.CollectReport) -
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else expected_failure or report.longrepr
         report.outcome = "failed"
         report.longrepr = f"no test may be skipped or expected to fail here, but this one was: {reason}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What the fault tests injected, and what was lost by it."""
+    if lines := tally.summary():
+        terminalreporter.section("faults")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 # PostgreSQL

@@ -1,0 +1,34 @@
+"""What is done to a small ledger while faults are injected. Each takes a folder that `prepare` has made.
+
+What is acknowledged is written to the file "acks", a line each, only after the call has returned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from ledger.service.append import append_entries
+from ledger.service.context import Ledger
+from tests.store_samples import ACTOR, make_ids, make_ledger, receipt
+
+APPENDS = 3
+
+
+def open_ledger(folder: Path, series: int = 0) -> Ledger:
+    """The ledger in the folder."""
+    return make_ledger(f"sqlite:///{folder / 'ledger.db'}", folder, series)
+
+
+def append_one_by_one(folder: Path) -> None:
+    """Three entries, each acknowledged on its own."""
+    ledger = replace(open_ledger(folder, 1), new_id=make_ids(1))
+    acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in range(APPENDS):
+        (entry,) = append_entries(ledger, [receipt(f"F-{number}")], ACTOR)
+        os.write(acks, f"{entry.seq} {entry.leaf_hash}\n".encode())
+
+
+SCENARIOS: dict[str, Callable[[Path], None]] = {"append": append_one_by_one}
