@@ -140,15 +140,24 @@ def parse_vkey(text: str) -> VerifierKey:
     return vkey
 
 
-def sign_checkpoint(checkpoint: Checkpoint, private_key: NoteSigner) -> str:
-    """The checkpoint as a signed note with one signature line, key name = origin.
+def sign_checkpoint(checkpoint: Checkpoint, *signers: NoteSigner) -> str:
+    """The checkpoint as a signed note: one signature line for each signer, in this order, each key named as the origin.
 
+    Two signers while one log key hands over to the next: who trusts either accepts the note.
     Never sign one that does not extend the last one signed: that is for the caller to make sure of.
+    Raises: InputError without a signer, with more than MAX_SIGNATURES, or if two of them are the same key; whatever a
+    signer raises.
     """
     body = checkpoint.body()
-    key_hash = note_key_hash(checkpoint.origin, private_key.public_key())
-    signature = private_key.sign(body.encode("utf-8"))
-    return f"{body}\n— {checkpoint.origin} {format_base64(key_hash + signature)}\n"
+    lines: dict[bytes, str] = {}
+    for signer in signers:
+        key_hash = note_key_hash(checkpoint.origin, signer.public_key())
+        signature = signer.sign(body.encode("utf-8"))
+        lines[key_hash] = f"— {checkpoint.origin} {format_base64(key_hash + signature)}\n"
+    if not 1 <= len(signers) <= MAX_SIGNATURES or len(lines) != len(signers):
+        expected = f"1 to {MAX_SIGNATURES} signers, each another key"
+        raise InputError(problem("", f"{len(signers)} signers, {len(lines)} keys", expected, "Give each key once."))
+    return f"{body}\n{''.join(lines.values())}"
 
 
 def parse_checkpoint(note: str) -> tuple[Checkpoint, tuple[NoteSignature, ...]]:

@@ -147,3 +147,17 @@ def test_the_empty_log_has_a_checkpoint() -> None:
 def test_a_verifier_key_with_a_fault_is_refused(text: str) -> None:
     with pytest.raises(InputError):
         parse_vkey(text)
+
+
+def test_each_of_two_signers_has_a_line_of_its_own_and_either_key_verifies_the_note() -> None:
+    note = sign_checkpoint(CHECKPOINT, LOG_KEY, OTHER_KEY)
+    other = make_verifier_key(ORIGIN, OTHER_KEY.public_key())
+    assert [line.key_hash for line in parse_checkpoint(note)[1]] == [VKEY.key_hash, other.key_hash]
+    assert verify_checkpoint(note, VKEY) == verify_checkpoint(note, other) == CHECKPOINT
+    assert note.removesuffix("\n").rpartition("\n")[0] + "\n" == NOTE  # the first line is as with one signer
+
+
+@pytest.mark.parametrize("signers", [(), (LOG_KEY, LOG_KEY), (LOG_KEY, OTHER_KEY, LOG_KEY)])
+def test_no_signer_and_a_signer_given_twice_are_refused(signers: Any) -> None:
+    with pytest.raises(InputError, match="each another key"):
+        sign_checkpoint(CHECKPOINT, *signers)
