@@ -9,7 +9,7 @@ also fits other sizes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -201,13 +201,21 @@ class Frontier:
 
     def append(self, leaf: bytes) -> Frontier:
         """The frontier after one more leaf with this leaf hash."""
+        return self.extend([leaf])
+
+    def extend(self, leaves: Iterable[bytes]) -> Frontier:
+        """The frontier after more leaves with these leaf hashes, in order."""
         peaks = list(self.peaks)
-        carry = self.tree_size  # adding 1 to the size joins one pair of equal subtrees per trailing 1
-        node = leaf
-        while carry % 2 == 1:
-            node = node_hash(peaks.pop(), node)
-            carry >>= 1
-        return Frontier(self.tree_size + 1, (*peaks, node))
+        tree_size = self.tree_size
+        for leaf in leaves:
+            node = leaf
+            carry = tree_size  # adding 1 to the size joins one pair of equal subtrees per trailing 1
+            while carry % 2 == 1:
+                node = node_hash(peaks.pop(), node)
+                carry >>= 1
+            peaks.append(node)
+            tree_size += 1
+        return Frontier(tree_size, tuple(peaks))
 
     def root(self) -> bytes:
         """Root of the tree."""

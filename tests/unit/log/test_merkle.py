@@ -62,6 +62,13 @@ def test_a_frontier_grows_through_the_same_roots() -> None:
     assert frontier == Frontier(8, (bytes.fromhex(CT_ROOTS[8]),))
 
 
+def test_a_frontier_grown_by_many_leaves_at_once_is_the_same() -> None:
+    for first in range(9):
+        grown = Frontier().extend(LEAVES[:first]).extend(iter(LEAVES[first:]))
+        assert grown == Frontier(8, (bytes.fromhex(CT_ROOTS[8]),))
+        assert Frontier().extend(LEAVES[:first]).root().hex() == CT_ROOTS[first]
+
+
 def test_peaks_stand_from_the_largest_subtree_to_the_smallest() -> None:
     frontier = Frontier()
     for leaf in LEAVES[:7]:
