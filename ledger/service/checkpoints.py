@@ -94,9 +94,13 @@ def _check_extends_earlier(ledger: Ledger, connection: Connection, leaf_hashes: 
     What was signed before that began in the same way when it was signed.
     """
     vkey = ledger.verifier_key()
+
+    def root_of(size: int) -> bytes:
+        return root_hash(leaf_hashes[:size])
+
     pin = read_pin(ledger.pin_path)
     if pin is not None:
-        check_begins_with(verify_checkpoint(pin, vkey), leaf_hashes, "the log in the database")
+        check_begins_with(verify_checkpoint(pin, vkey), len(leaf_hashes), root_of, "the log in the database")
     kept = repository.checkpoints(connection, ledger.origin)
     if kept:
         newest = verify_checkpoint(kept[max(kept)], vkey)
@@ -104,7 +108,7 @@ def _check_extends_earlier(ledger: Ledger, connection: Connection, leaf_hashes: 
             raise RootMismatchError(
                 problem("/tree_size", newest.tree_size, f"the checkpoint for size {max(kept)}", "Run `log verify`.")
             )
-        check_begins_with(newest, leaf_hashes, "the log in the database")
+        check_begins_with(newest, len(leaf_hashes), root_of, "the log in the database")
 
 
 def _broken(found: str, expected: str) -> BrokenLinkError:
