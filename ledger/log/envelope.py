@@ -6,7 +6,10 @@ be checked with SHA-256 alone, and a fork in a database shows between two checkp
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
+
+import orjson
 
 from ledger.errors import InputError, MalformedProofError, Problem, problem
 from ledger.log.canonical import MAX_SAFE_INTEGER, Json, canonical_bytes, parse_canonical
@@ -53,15 +56,7 @@ class Envelope:
     signature: bytes
 
     def __post_init__(self) -> None:
-        check_origin(self.log, "/log")
-        if type(self.seq) is not int or not 0 <= self.seq <= MAX_SAFE_INTEGER:
-            raise InputError(problem("/seq", self.seq, "an integer from 0 to 2^53-1", "Give the place in the log."))
-        check_hash_hex(self.prev, "/prev")
-        parse_time(self.recv, "/recv")
-        if len(self.signature) != SIGNATURE_BYTES:
-            raise InputError(
-                problem("/sig", self.signature, f"{SIGNATURE_BYTES} bytes (Ed25519)", "Sign with Ed25519.")
-            )
+        _check_fields(self.log, self.seq, self.prev, self.recv, self.signature)
 
     def to_value(self) -> dict[str, Json]:
         """The envelope as JSON data."""
@@ -81,7 +76,43 @@ def envelope_bytes(envelope: Envelope) -> bytes:
 
     Raises: InputError if they would be more, or the statement's body is outside the canonical profile.
     """
-    data = canonical_bytes(envelope.to_value())
+    return _checked_length(canonical_bytes(envelope.to_value()))
+
+
+def splice_envelope(origin: str, seq: int, prev: str, recv: str, signature: bytes, statement_bytes: bytes) -> bytes:
+    """The same bytes as `envelope_bytes` gives, put together around a statement that is in canonical form already.
+
+    origin, seq, prev, recv, signature: as in `Envelope`. statement_bytes: exact canonical bytes of the statement, which
+    are what its actor signed; the caller has checked or made them, here they are copied.
+    Raises: InputError as `Envelope` and `envelope_bytes` do.
+    """
+    _check_fields(origin, seq, prev, recv, signature)
+    # Keys in their canonical order. Only the origin can hold a character that JSON escapes.
+    return _checked_length(
+        b'{"log":%b,"prev":"%b","recv":"%b","seq":%d,"sig":"%b","stmt":%b,"v":%d}'
+        % (
+            orjson.dumps(origin),
+            prev.encode("ascii"),
+            recv.encode("ascii"),
+            seq,
+            base64.b64encode(signature),
+            statement_bytes,
+            ENVELOPE_VERSION,
+        )
+    )
+
+
+def _check_fields(log: str, seq: int, prev: str, recv: str, signature: bytes) -> None:
+    check_origin(log, "/log")
+    if type(seq) is not int or not 0 <= seq <= MAX_SAFE_INTEGER:
+        raise InputError(problem("/seq", seq, "an integer from 0 to 2^53-1", "Give the place in the log."))
+    check_hash_hex(prev, "/prev")
+    parse_time(recv, "/recv")
+    if len(signature) != SIGNATURE_BYTES:
+        raise InputError(problem("/sig", signature, f"{SIGNATURE_BYTES} bytes (Ed25519)", "Sign with Ed25519."))
+
+
+def _checked_length(data: bytes) -> bytes:
     if len(data) > MAX_ENTRY_BYTES:
         raise InputError(
             problem(
