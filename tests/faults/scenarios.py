@@ -5,6 +5,8 @@ What is acknowledged is written to the file "acks", a line each, only after the 
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,4 +33,19 @@ def append_one_by_one(folder: Path) -> None:
         os.write(acks, f"{entry.seq} {entry.leaf_hash}\n".encode())
 
 
-SCENARIOS: dict[str, Callable[[Path], None]] = {"append": append_one_by_one}
+def write_orders(folder: Path, url: str, name: str, series: int) -> None:
+    """What `append_on` in this folder is to do: where, under which names, with which ids."""
+    (folder / "orders").write_text(json.dumps({"url": url, "name": name, "series": series}))
+
+
+def append_on(folder: Path) -> None:
+    """Entries without end, each acknowledged on its own, into the log that the folder's orders name."""
+    orders = json.loads((folder / "orders").read_text())
+    ledger = make_ledger(orders["url"], folder, orders["series"])
+    acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number in itertools.count():
+        (entry,) = append_entries(ledger, [receipt(f"{orders['name']}-{number}")], ACTOR)
+        os.write(acks, f"{entry.seq} {entry.leaf_hash}\n".encode())
+
+
+SCENARIOS: dict[str, Callable[[Path], None]] = {"append": append_one_by_one, "append_on": append_on}

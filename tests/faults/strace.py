@@ -42,10 +42,23 @@ class Ended:
 
 
 class Zygote:
-    """Forks children that run scenarios; see zygote.py."""
+    """Forks children that run scenarios; see zygote.py.
+
+    child: process id of the child in hand.
+    """
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
+        self.child = 0
+
+    def begin(self, scenario: str, folder: Path) -> None:
+        """Fork a child for the scenario and let it go."""
+        self._fork(scenario, folder)
+        self._say("")
+
+    def end(self) -> int:
+        """Wait for the child. Returns: its exit code, or minus the signal that ended it."""
+        return int(self._answer())
 
     def run(
         self,
@@ -59,9 +72,9 @@ class Zygote:
 
         inject: what strace's option of this name takes, for example "fdatasync:error=EIO:when=2".
         """
-        pid = int(self._ask(json.dumps({"scenario": scenario, "folder": str(folder)})))
+        self._fork(scenario, folder)
         log = folder / "strace.log"
-        command = ["strace", "-f", "-p", str(pid), "-o", str(log), "-e", f"trace={','.join(calls)}"]
+        command = ["strace", "-f", "-p", str(self.child), "-o", str(log), "-e", f"trace={','.join(calls)}"]
         for path in paths:
             command += ["-P", str(path)]
         if inject is not None:
@@ -74,15 +87,22 @@ class Zygote:
             if not line:
                 raise RuntimeError(f"strace did not attach: {said}")
             said += line
-        code = int(self._ask(""))
+        self._say("")
+        code = self.end()
         tracer.communicate(timeout=30)
         return Ended(code, log.read_text(encoding="utf-8", errors="replace"))
 
-    def _ask(self, line: str) -> str:
+    def _fork(self, scenario: str, folder: Path) -> None:
+        self._say(json.dumps({"scenario": scenario, "folder": str(folder)}))
+        self.child = int(self._answer())
+
+    def _say(self, line: str) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
         self._process.stdin.write(line + "\n")
         self._process.stdin.flush()
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
         answer = self._process.stdout.readline()
         if not answer:
             raise RuntimeError("the process that runs the scenarios has ended")
