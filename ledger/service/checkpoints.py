@@ -1,117 +1,306 @@
-"""Signing the log's state, pinning it, and proving entries under it. `ledger.service.audit` verifies the whole log."""
+"""Signing the log's state, pinning it, and proving entries under it. `ledger.service.audit` verifies the whole log.
+
+A checkpoint is a promise: it extends every one that was signed before. So it is made in these steps:
+
+1. read the pin, then the committed head: the head read later cannot be behind the pin by another's work;
+2. the log must begin with the pinned tree and with the newest checkpoint kept in the database, and the consistency
+   proof from the pin, built from the stored tiles, must hold;
+3. the entries since the pin (all of them for a full check) are hashed anew from their bytes; rows and head must agree;
+4. sign, in memory;
+5. swap the pin for the new note, if it is still the one of step 1; else begin again;
+6. keep the note in the database; only then it is given out.
+
+Until step 5 nothing has happened. A crash after it leaves a pin whose note nobody has and the database does not know:
+the next one to come finds the log at that size or beyond it, which is what the pin demands, and keeps the pinned note
+together with its own. Keys of Ed25519 sign the same text alike, so signing one state twice gives the same note.
+No step holds the database's write lock but the last one.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import NoReturn
+
 from sqlalchemy import Connection
 
-from ledger.errors import BrokenLinkError, Problem, RootMismatchError, StoreError, UnknownIdError, problem
-from ledger.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint, verify_checkpoint
-from ledger.log.merkle import inclusion_path, leaf_hash, root_hash, verify_inclusion
+from ledger.errors import (
+    BadSignatureError,
+    BrokenLinkError,
+    ConflictError,
+    Problem,
+    RootMismatchError,
+    StoreError,
+    UnknownIdError,
+    VerificationError,
+    problem,
+)
+from ledger.log.checkpoint import (
+    Checkpoint,
+    NoteSigner,
+    VerifierKey,
+    make_verifier_key,
+    parse_checkpoint,
+    sign_checkpoint,
+    verify_checkpoint,
+)
+from ledger.log.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
 from ledger.log.proof import InclusionProof, format_tlog_proof
+from ledger.log.tiles import consistency_path, frontier, inclusion_path, root
 from ledger.service.audit import verify_log
 from ledger.service.context import Ledger
 from ledger.store import repository
+from ledger.store.checkpoint_rows import checkpoint_at, entry_data, keep_checkpoint, leaf_rows
+from ledger.store.checkpoint_rows import newest_checkpoint as newest_row
 from ledger.store.database import read_transaction, write_transaction
-from ledger.store.pin import check_begins_with, read_pin, write_pin
+from ledger.store.evidence import write_evidence
+from ledger.store.leaf_tiles import StoredTiles
+from ledger.store.pin import check_begins_with, read_pin, swap_pin
 from ledger.store.repository import Head
 
-__all__ = ["make_checkpoint", "newest_checkpoint", "prove", "verify_log"]
+__all__ = ["SignedHead", "find_proof", "make_checkpoint", "newest_checkpoint", "prove", "sign_head", "verify_log"]
+
+ATTEMPTS = 20
+"""How often to begin again when others move the pin. Each time somebody got ahead, so there is progress."""
+
+_LEAVES_AT_ONCE = 4096
 
 
-def make_checkpoint(ledger: Ledger) -> str:
+@dataclass(frozen=True)
+class SignedHead:
+    """A checkpoint of the log's present state.
+
+    note: as it is kept, with the cosignatures that it has. is_new: whether this state was not signed before.
+    """
+
+    checkpoint: Checkpoint
+    note: str
+    is_new: bool
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """A checkpoint that was signed before, and its note."""
+
+    checkpoint: Checkpoint
+    note: str
+
+
+def make_checkpoint(ledger: Ledger, *, full: bool = True) -> str:
     """Sign the log's size and root, pin the note outside the database, keep it in the database. Returns the note.
 
-    Every leaf is hashed anew first. The same size gives the same note again.
-    Raises: StoreError without the log's key or entries; BrokenLinkError if an entry or the head row was changed;
-    VerificationError if the log is shorter than a checkpoint signed before, RootMismatchError if it is another history.
-    Nothing is signed then.
+    full: hash every entry anew first; else those since the pinned checkpoint, which were hashed when it was made.
+    The same size gives the same note again.
+    Raises: as sign_head.
     """
-    key = ledger.signing_key()
-    # Under the write lock, so that of two checkpoints made at once the smaller one cannot be pinned last.
-    with write_transaction(ledger.engine) as connection:
-        head = repository.read_head(connection, ledger.origin, lock=True)
-        if head.tree_size == 0:
-            raise StoreError(problem("/tree_size", 0, "a log with entries", "Append an entry first."))
-        leaf_hashes = _hash_leaves(connection, head)
-        _check_extends_earlier(ledger, connection, leaf_hashes)
-        note = sign_checkpoint(Checkpoint(ledger.origin, head.tree_size, head.frontier.root()), key)
-        # Pinned before it is given out: a note that somebody has and the pin does not know could be contradicted later.
-        write_pin(ledger.pin_path, note)
-        repository.insert_checkpoint(connection, ledger.origin, head.tree_size, note)
-    return note
+    return sign_head(ledger, full=full).note
+
+
+def sign_head(ledger: Ledger, *, full: bool) -> SignedHead:
+    """As make_checkpoint, and whether there was anything to sign.
+
+    Raises: StoreError without the log's key or entries; BrokenLinkError if an entry or the head row was changed;
+    VerificationError if the log is shorter than a checkpoint signed before, RootMismatchError if it is another history,
+    each with a file of evidence beside the pin; ConflictError if others keep moving the pin. Nothing is signed then.
+    """
+    signers = _signers(ledger)
+    keys = [make_verifier_key(ledger.origin, signer.public_key()) for signer in signers]
+    for _ in range(ATTEMPTS):
+        pinned = _pinned(ledger, keys)
+        pinned_note = None if pinned is None else pinned.note
+        with read_transaction(ledger.engine) as connection:
+            kept = _newest_kept(connection, ledger.origin, keys)
+            checkpoint = _check_log(ledger, connection, pinned, kept, full=full)
+        note = sign_checkpoint(checkpoint, *signers)
+        if note == pinned_note and kept is not None and kept.checkpoint == checkpoint:
+            return SignedHead(checkpoint, kept.note, is_new=False)
+        try:
+            swap_pin(ledger.pin_path, pinned_note, note)
+        except ConflictError:
+            continue
+        is_new = pinned is None or pinned.checkpoint != checkpoint
+        return SignedHead(checkpoint, _keep(ledger, pinned_note, note), is_new)
+    raise ConflictError(
+        problem("/pin", f"a pin moved by others {ATTEMPTS} times", "a pin that stays", "Let one process publish.")
+    )
 
 
 def newest_checkpoint(ledger: Ledger) -> str | None:
     """The newest checkpoint kept in the database, None if none was made. Unverified."""
     with read_transaction(ledger.engine) as connection:
-        kept = repository.checkpoints(connection, ledger.origin)
-    return kept[max(kept)] if kept else None
+        kept = newest_row(connection, ledger.origin)
+    return None if kept is None else kept[1]
 
 
-def prove(ledger: Ledger, seq: int) -> str:
-    """A C2SP tlog-proof that entry seq is under the newest checkpoint; makes a new one if that does not reach so far.
+def prove(ledger: Ledger, seq: int, tree_size: int | None = None) -> str:
+    """`find_proof` as a C2SP tlog-proof."""
+    return format_tlog_proof(find_proof(ledger, seq, tree_size))
 
-    Raises: UnknownIdError if there is no such entry; StoreError if a new checkpoint is needed and the log's key is not
-    here; RootMismatchError if entry and checkpoint do not agree.
+
+def find_proof(ledger: Ledger, seq: int, tree_size: int | None = None) -> InclusionProof:
+    """That entry seq is under the newest checkpoint; makes a new one if that does not reach so far.
+
+    tree_size: prove it under the checkpoint kept for this size instead. Built from a few stored tiles; the path is
+    verified against the entry's bytes and the checkpoint before it is given out.
+    Raises: UnknownIdError if there is no such entry, or no checkpoint of that size; StoreError if a new checkpoint is
+    needed and the log's key is not here; RootMismatchError if entry, tiles and checkpoint do not agree.
     """
     with read_transaction(ledger.engine) as connection:
-        tree_size = repository.read_head(connection, ledger.origin).tree_size
-        kept = repository.checkpoints(connection, ledger.origin)
-    if not 0 <= seq < tree_size:
-        raise UnknownIdError(problem("/seq", seq, f"an entry from 0 to {tree_size - 1}", "Check the number."))
-    note = kept[max(kept)] if kept and max(kept) > seq else make_checkpoint(ledger)
-    checkpoint, _ = parse_checkpoint(note)
+        if tree_size is None:
+            kept = newest_row(connection, ledger.origin)
+            note = kept[1] if kept is not None and 0 <= seq < kept[0] else None
+        else:
+            note = checkpoint_at(connection, ledger.origin, tree_size)
+            if note is None or not 0 <= seq < tree_size:
+                expected = "a size with a kept checkpoint, above the entry's number"
+                raise UnknownIdError(problem("/tree_size", tree_size, expected, "Leave the size out for the newest."))
+        if note is not None:
+            return _proof(connection, ledger.origin, seq, note)
+        head_size = repository.read_head(connection, ledger.origin).tree_size
+    if not 0 <= seq < head_size:
+        raise UnknownIdError(problem("/seq", seq, f"an entry from 0 to {head_size - 1}", "Check the number."))
+    note = make_checkpoint(ledger, full=False)
     with read_transaction(ledger.engine) as connection:
-        leaf_hashes = repository.leaf_hashes(connection, ledger.origin, checkpoint.tree_size)
-        data = repository.entries_at(connection, ledger.origin, [seq])[seq].data
-    path = inclusion_path(leaf_hashes, seq)
+        return _proof(connection, ledger.origin, seq, note)
+
+
+def _proof(connection: Connection, origin: str, seq: int, note: str) -> InclusionProof:
+    checkpoint, _ = parse_checkpoint(note)
+    data = entry_data(connection, origin, seq)
+    path = inclusion_path(StoredTiles(connection, origin), seq, checkpoint.tree_size)
     verify_inclusion(leaf_hash(data), seq, checkpoint.tree_size, path, checkpoint.root)
-    return format_tlog_proof(InclusionProof(seq, tuple(path), note))
+    return InclusionProof(seq, tuple(path), note)
 
 
-def _hash_leaves(connection: Connection, head: Head) -> list[bytes]:
-    """Leaf hashes of all entries, from their bytes.
+def _signers(ledger: Ledger) -> list[NoteSigner]:
+    """The log's key; with it the next one, while one hands over to the other."""
+    return [ledger.signing_key(), *([] if ledger.next_log_key is None else [ledger.next_log_key])]
+
+
+def _verified(note: str, keys: list[VerifierKey]) -> Checkpoint:
+    """The checkpoint in a note that one of the keys has signed. Raises: as verify_checkpoint."""
+    *others, last = keys
+    for key in others:
+        try:
+            return verify_checkpoint(note, key)
+        except BadSignatureError:
+            continue
+    return verify_checkpoint(note, last)
+
+
+def _keep(ledger: Ledger, pinned_note: str | None, note: str) -> str:
+    """Keep the new note, and the one pinned before, which a crash may have kept from it. The note as kept."""
+    with write_transaction(ledger.engine) as connection:
+        try:
+            for one in (pinned_note, note):
+                if one is not None:
+                    kept = keep_checkpoint(connection, ledger.origin, parse_checkpoint(one)[0].tree_size, one)
+        except ConflictError as error:
+            # Two notes of one size with different roots: no log that keeps its promise has them.
+            _refuse(ledger, "fork", error, {"pinned": pinned_note, "signed": note})
+    return kept
+
+
+def _check_log(
+    ledger: Ledger, connection: Connection, pinned: _Earlier | None, kept: _Earlier | None, *, full: bool
+) -> Checkpoint:
+    """The checkpoint that may be signed: steps 2 and 3 above. Raises: as sign_head."""
+    head = repository.read_head(connection, ledger.origin)
+    head_root = head.frontier.root()
+    earlier = [one.checkpoint for one in (pinned, kept) if one is not None]
+    if head.tree_size == 0 and not earlier:
+        raise StoreError(problem("/tree_size", 0, "a log with entries", "Append an entry first."))
+    tiles = StoredTiles(connection, head.origin)
+    evidence: dict[str, object] = {
+        "origin": head.origin,
+        "pinned": None if pinned is None else pinned.note,
+        "kept": None if kept is None else kept.note,
+        "tree_size": head.tree_size,
+        "root": head_root.hex(),
+    }
+    roots: dict[int, bytes] = {}
+    if full or pinned is None:
+        roots = _hash_entries(connection, head, Frontier(), {one.tree_size for one in earlier})
+    for one in earlier:
+        try:
+            check_begins_with(
+                one, head.tree_size, lambda size: roots.get(size) or root(tiles, size), "the log in the database"
+            )
+        except VerificationError as error:
+            _refuse(ledger, "rollback" if head.tree_size < one.tree_size else "fork", error, evidence)
+    if pinned is not None and not roots:
+        _hash_entries(connection, head, frontier(tiles, pinned.checkpoint.tree_size), set())
+    # Whoever asks for proofs gets them from the stored tiles: those of what is signed must hold.
+    path: list[bytes] = []
+    try:
+        if pinned is None:
+            verify_consistency(head.tree_size, root(tiles, head.tree_size), head.tree_size, head_root, path)
+        else:
+            old = pinned.checkpoint
+            path = consistency_path(tiles, old.tree_size, head.tree_size)
+            verify_consistency(old.tree_size, old.root, head.tree_size, head_root, path)
+    except VerificationError as error:
+        _refuse(ledger, "proof", error, evidence | {"path": [one.hex() for one in path]})
+    return Checkpoint(head.origin, head.tree_size, head_root)
+
+
+def _pinned(ledger: Ledger, keys: list[VerifierKey]) -> _Earlier | None:
+    """The pinned checkpoint. Raises: StoreError, VerificationError if it cannot be read or is not signed by the log."""
+    note = read_pin(ledger.pin_path)
+    return None if note is None else _Earlier(_verified(note, keys), note)
+
+
+def _newest_kept(connection: Connection, origin: str, keys: list[VerifierKey]) -> _Earlier | None:
+    """The newest checkpoint in the database. What was signed before it was its beginning when it was signed."""
+    kept = newest_row(connection, origin)
+    if kept is None:
+        return None
+    tree_size, note = kept
+    checkpoint = _verified(note, keys)
+    if checkpoint.tree_size != tree_size:
+        raise RootMismatchError(
+            problem("/tree_size", checkpoint.tree_size, f"the checkpoint for size {tree_size}", "Run `log verify`.")
+        )
+    return _Earlier(checkpoint, note)
+
+
+def _hash_entries(connection: Connection, head: Head, base: Frontier, sizes: set[int]) -> dict[int, bytes]:
+    """Hash the entries after the tree `base` from their bytes; the roots at `sizes` and at the end, by size.
 
     Raises: BrokenLinkError unless rows and head row agree with them.
     """
-    hashes: list[bytes] = []
-    for entry in repository.entries_from(connection, head.origin, 0):
-        leaf = leaf_hash(entry.data)
-        if entry.seq != len(hashes) or entry.leaf_hash != leaf:
-            raise _broken(f"entry {entry.seq} with leaf hash {leaf.hex()}", f"entry {len(hashes)}, unchanged")
-        hashes.append(leaf)
-    if len(hashes) != head.tree_size or root_hash(hashes) != head.frontier.root():
-        raise _broken(
-            f"{len(hashes)} entries with root {root_hash(hashes).hex()}",
+    tree, roots = base, {}
+    leaves: list[bytes] = []
+    for seq, stored, data in leaf_rows(connection, head.origin, base.tree_size):
+        leaf = leaf_hash(data)
+        expected = tree.tree_size + len(leaves)
+        if seq != expected or stored != leaf:
+            _broken(f"entry {seq} with leaf hash {leaf.hex()}", f"entry {expected}, unchanged")
+        leaves.append(leaf)
+        if expected + 1 in sizes or len(leaves) == _LEAVES_AT_ONCE:
+            tree, leaves = tree.extend(leaves), []
+            roots[tree.tree_size] = tree.root()
+    tree = tree.extend(leaves)
+    if tree != head.frontier:
+        _broken(
+            f"{tree.tree_size} entries with root {tree.root().hex()}",
             f"what the head row states: {head.tree_size} entries with root {head.frontier.root().hex()}",
         )
-    return hashes
+    return {size: roots[size] for size in sizes & roots.keys()} | {tree.tree_size: tree.root()}
 
 
-def _check_extends_earlier(ledger: Ledger, connection: Connection, leaf_hashes: list[bytes]) -> None:
-    """Raises: VerificationError unless the log begins with what was signed last, by the pin and by the database.
-
-    What was signed before that began in the same way when it was signed.
-    """
-    vkey = ledger.verifier_key()
-
-    def root_of(size: int) -> bytes:
-        return root_hash(leaf_hashes[:size])
-
-    pin = read_pin(ledger.pin_path)
-    if pin is not None:
-        check_begins_with(verify_checkpoint(pin, vkey), len(leaf_hashes), root_of, "the log in the database")
-    kept = repository.checkpoints(connection, ledger.origin)
-    if kept:
-        newest = verify_checkpoint(kept[max(kept)], vkey)
-        if newest.tree_size != max(kept):
-            raise RootMismatchError(
-                problem("/tree_size", newest.tree_size, f"the checkpoint for size {max(kept)}", "Run `log verify`.")
-            )
-        check_begins_with(newest, len(leaf_hashes), root_of, "the log in the database")
+def _refuse(
+    ledger: Ledger, kind: str, error: VerificationError | ConflictError, evidence: dict[str, object]
+) -> NoReturn:
+    """Raise the error again, with the place of the evidence; without it where that could not be written."""
+    try:
+        path = write_evidence(ledger.pin_path.parent / "evidence", kind, evidence)
+    except StoreError as unwritten:
+        raise type(error)(*error.problems, *unwritten.problems) from error
+    where = Problem("/evidence", str(path), "a log that extends every checkpoint signed before", "Keep this file.")
+    raise type(error)(*error.problems, where) from error
 
 
-def _broken(found: str, expected: str) -> BrokenLinkError:
-    return BrokenLinkError(
+def _broken(found: str, expected: str) -> NoReturn:
+    raise BrokenLinkError(
         Problem("/entries", found, expected, "Nothing was signed. Run `magnet-ledger log verify` to see what broke.")
     )

@@ -48,7 +48,7 @@ def test_a_checkpoint_states_size_and_root_of_the_entries_and_is_pinned(ledger: 
     leaves = [leaf_hash(data) for data in entry_bytes(ledger, range(5))]
     assert (checkpoint.origin, checkpoint.tree_size, checkpoint.root) == (ORIGIN, 5, root_hash(leaves))
     assert ledger.pin_path.read_text(encoding="utf-8") == note == newest_checkpoint(ledger)
-    assert [path.name for path in ledger.pin_path.parent.iterdir()] == [ledger.pin_path.name]
+    assert {path.name for path in ledger.pin_path.parent.iterdir()} == {"site-1.checkpoint", "site-1.checkpoint.lock"}
 
 
 def test_the_same_size_gives_the_same_note_again(ledger: Ledger) -> None:
@@ -211,7 +211,7 @@ def test_a_changed_entry_is_not_proved(ledger: Ledger) -> None:
 def test_an_empty_log_is_not_signed(database_url: str, tmp_path: Path) -> None:
     ledger = make_ledger(database_url, tmp_path)
     execute(ledger.engine, f"INSERT INTO log VALUES ('{ORIGIN}', '2026-05-04T08:00:00.000000Z')")
-    execute(ledger.engine, f"INSERT INTO head VALUES ('{ORIGIN}', 0, :n, :n)", n=b"")
+    execute(ledger.engine, f"INSERT INTO head VALUES ('{ORIGIN}', 0, :n, :n, 0)", n=b"")
     assert head(ledger).tree_size == 0
     with pytest.raises(StoreError, match="log with entries"):
         make_checkpoint(ledger)
