@@ -103,7 +103,7 @@ def append_entries(
     Raises: InputError, RuleError (or a kind of it) or ConflictError with the problems of all bad drafts.
     StoreError if the database cannot do it; BrokenLinkError if the log's end is damaged. Nothing is written then.
     """
-    with open_sequencer(ledger.engine, ledger.origin) as sequencer:
+    with open_sequencer(ledger.engine, ledger.origin, vault=ledger.vault) as sequencer:
         size = sequencer.head.tree_size
         if expected_tree_size is not None and size != expected_tree_size:
             raise ConflictError(
@@ -122,7 +122,7 @@ def create_log(ledger: Ledger, actor: Actor, role: str = "operator") -> Appended
 
     Raises: DuplicateIdError if the log has entries already.
     """
-    with open_sequencer(ledger.engine, ledger.origin, created=ledger.now()) as sequencer:
+    with open_sequencer(ledger.engine, ledger.origin, ledger.now(), ledger.vault) as sequencer:
         if sequencer.head.tree_size:
             raise DuplicateIdError(
                 problem("/origin", ledger.origin, "a log that does not exist yet", "Use the log that is there.")

@@ -10,35 +10,33 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from sqlalchemy import Connection
 
-from ledger.errors import InputError, LedgerError, MalformedProofError, StoreError, VerificationError
-from ledger.log.canonical import parse_canonical
+from ledger.errors import InputError, LedgerError, StoreError, VerificationError
 from ledger.log.chain import ChainReport, check_chain
 from ledger.log.checkpoint import Checkpoint, VerifierKey, parse_vkey, verify_checkpoint
 from ledger.log.envelope import Envelope
 from ledger.log.merkle import EMPTY_ROOT, Frontier, leaf_hash
-from ledger.log.statement import check_commitment
 from ledger.material.batch import fold_plant
 from ledger.material.entries import ActorKey
 from ledger.material.fields import Body
 from ledger.report import Check, Outcome, failed, not_checked, passed
 from ledger.service.context import Ledger
 from ledger.service.entry_types import parse_entry_body
+from ledger.service.private_audit import PrivateAudit
 from ledger.store import projection, repository
 from ledger.store.database import file_damage, read_transaction
 from ledger.store.pin import read_pin
-from ledger.store.repository import PrivateField, StoredEntry, content_sha256
+from ledger.store.repository import StoredEntry, content_sha256
 
 DATABASE = "database"
 ROWS = "entry-rows"
 LEAF_HASHES = "stored-leaf-hashes"
 COLUMNS = "entry-columns"
 BODY = "entry-body"
-PRIVATE = "private-fields"
 HEAD = "head-row"
 CHECKPOINTS = "stored-checkpoints"
 PIN = "pinned-checkpoint"
@@ -76,8 +74,6 @@ class _Audit:
         self.findings: list[Check] = []
         self.keys: dict[str, tuple[str, Ed25519PublicKey]] = {}  # actor and key by key id, as registered so far
         self.bodies: list[tuple[int, str, Body]] = []
-        self.private: dict[int, list[PrivateField]] = {}
-        self.private_held = self.private_erased = 0
         self.row: StoredEntry | None = None  # the one that the chain's check has in hand
         self.row_was_read = False
         self.unread = 0
@@ -92,10 +88,9 @@ class _Audit:
         self.notes = dict(repository.checkpoints(self.connection, self.origin))
         pinned = self._pinned()
         self.sizes = {*self.notes, pinned.tree_size} if isinstance(pinned, Checkpoint) else set(self.notes)
-        for one in repository.private_fields(self.connection, self.origin):
-            self.private.setdefault(one.seq, []).append(one)
+        self.private = PrivateAudit(self.ledger, self.connection)
         chain = check_chain(self._rows(), self.origin, self._public_key_of, progress)
-        self._orphaned_private_fields()
+        private = self.private.finish(self.unread)
         self._head(chain)
         self._stored_checkpoints()
         self._pin(pinned)
@@ -103,7 +98,7 @@ class _Audit:
         count = self.frontier.tree_size
         unread = f"{self.unread} of {count} entries could not be read; of the others "
         file_words = "SQLite finds its file sound"
-        checks = [*chain.checks, *self.findings]
+        checks = [*chain.checks, *self.findings, *private]
         if damage is None:
             checks.append(not_checked(DATABASE, "PostgreSQL looks after its own files", required=False))
             file_words = ""
@@ -112,14 +107,13 @@ class _Audit:
             ROWS: f"there is a row for each of the {count} entries",
             LEAF_HASHES: "every stored leaf hash is that of the entry's bytes",
             COLUMNS: "type, statement id and content hash of every row are those of its bytes",
-            PRIVATE: f"{self.private_held} private values match their commitments, {self.private_erased} are erased",
             BODY: "every body is one of its type",
             HEAD: f"the head row states these {count} entries, the last one's hash and the tree",
         }
         named = {check.name for check in checks}
         for name, words in held.items():
             if name not in named:
-                unsure = self.unread and name in (COLUMNS, BODY, PRIVATE)
+                unsure = self.unread and name in (COLUMNS, BODY)
                 checks.append(not_checked(name, unread + words) if unsure else passed(name, words))
         return checks
 
@@ -156,7 +150,7 @@ class _Audit:
         assert row is not None
         self.row_was_read = True
         self._columns(row, envelope)
-        self._private_fields(row.seq, statement.commit)
+        self.private.look(row.seq, statement.body, statement.commit)
         try:
             body = parse_entry_body(statement.type, statement.body)
         except InputError as error:
@@ -189,21 +183,6 @@ class _Audit:
         ):
             if stored != stated:
                 self._fail(COLUMNS, f"entry {row.seq}: {column} is {stored!r:.80}, its bytes say {stated}", row.seq)
-
-    def _private_fields(self, seq: int, commit: Mapping[str, str]) -> None:
-        kept = self.private.pop(seq, [])
-        for one in kept:
-            if one.field not in commit:
-                self._fail(PRIVATE, f"entry {seq} commits to no private field {one.field!r:.80}", seq)
-            elif not _matches(commit[one.field], one):
-                self._fail(PRIVATE, f"entry {seq}: the private value {one.field} is not what it commits to", seq)
-        self.private_held += len(kept)
-        self.private_erased += len(commit.keys() - {one.field for one in kept})
-
-    def _orphaned_private_fields(self) -> None:
-        for seq, fields in self.private.items():
-            names = ", ".join(repr(one.field) for one in fields)
-            self._fail(PRIVATE, f"private values {names:.80} of entry {seq}, which is not there or cannot be read", seq)
 
     # What the entries are compared with
 
@@ -308,11 +287,3 @@ class _Audit:
 
     def _fail(self, name: str, detail: str, seq: int | None) -> None:
         self.findings.append(failed(name, detail, seq))
-
-
-def _matches(committed: str, private: PrivateField) -> bool:
-    """Whether the kept value and salt give the commitment; whatever somebody has put there."""
-    try:
-        return check_commitment(committed, private.salt, parse_canonical(private.value.encode("utf-8")))
-    except (InputError, MalformedProofError):
-        return False

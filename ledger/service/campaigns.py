@@ -26,6 +26,7 @@ MADE_BY_COMMANDS = {
     "actor_key": "Keys are registered when an installation is set up.",
     "certificate_issued": "Use `magnet-ledger certificate issue`.",
     "certificate_revoked": "Use `magnet-ledger certificate revoke`.",
+    "private_erased": "Use `magnet-ledger private erase`.",
 }
 """Entries that only their own command may log, and which that is."""
 

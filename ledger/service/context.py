@@ -22,6 +22,7 @@ from ledger.log.cosignature import NO_WITNESSES, WitnessPolicy
 from ledger.log.statement import key_id
 from ledger.material.chemistry import atomic_masses
 from ledger.material.plant import EMPTY_PLANT, Plant
+from ledger.store.vault import Vault
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,12 @@ class Ledger:
     def masses(self) -> Mapping[str, Decimal]:
         """Atomic masses that chemistry is reckoned with."""
         return atomic_masses()
+
+    @property
+    def vault(self) -> Vault:
+        """The keys that private values are sealed with."""
+        folder = self.pin_path.parent.parent / "vault" if self.vault_dir is None else self.vault_dir
+        return Vault(folder, self.new_salt)
 
     def signing_key(self) -> NoteSigner:
         """The log's key. Raises: StoreError if this process has none."""

@@ -6,8 +6,9 @@ from ledger.carbon.factors import CARBON_ENTRIES
 from ledger.errors import InputError, problem
 from ledger.material.entries import MATERIAL_ENTRIES
 from ledger.material.fields import Body, parse_body
+from ledger.material.private import PRIVATE_ENTRIES
 
-ENTRY_TYPES: dict[str, type[Body]] = {**MATERIAL_ENTRIES, **CARBON_ENTRIES}
+ENTRY_TYPES: dict[str, type[Body]] = {**MATERIAL_ENTRIES, **CARBON_ENTRIES, **PRIVATE_ENTRIES}
 
 
 def body_type_of(entry_type: str) -> type[Body]:

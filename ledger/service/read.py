@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ledger.carbon.factors import FactorBook, make_factor_book
 from ledger.errors import InputError, UnknownIdError, problem
+from ledger.log.canonical import canonical_bytes
 from ledger.log.merkle import inclusion_path
 from ledger.material.balance import BalanceRow, contents, step_balance
 from ledger.material.composition import is_disputed, settled_components
@@ -19,6 +20,7 @@ from ledger.service.factor_library import factor_records
 from ledger.service.state import state_at
 from ledger.store import projection, repository
 from ledger.store.database import read_transaction
+from ledger.store.private_rows import read_private
 from ledger.store.repository import Head
 
 BALANCE_PLACES = 4
@@ -88,9 +90,13 @@ def inclusion_proofs(ledger: Ledger, seqs: Collection[int], tree_size: int) -> l
 
 
 def private_values(ledger: Ledger, seq: int) -> dict[str, str]:
-    """The private values of an entry by name, as canonical JSON text; without those that were erased."""
+    """The private values of an entry by name, as canonical JSON text; without those that were erased.
+
+    Raises: VerificationError if one is not what was stored; StoreError if the vault cannot be read.
+    """
     with read_transaction(ledger.engine) as connection:
-        return {one.field: one.value for one in repository.private_fields(connection, ledger.origin, [seq])}
+        found = read_private(connection, ledger.vault, ledger.origin, [seq])
+    return {name: canonical_bytes(one.value).decode("utf-8") for (_, name), one in found.items()}
 
 
 def list_batches(ledger: Ledger) -> list[dict[str, Any]]:

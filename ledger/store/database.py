@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,7 @@ def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # what is deleted is overwritten, not only forgotten
         cursor.execute("PRAGMA recursive_triggers = ON")  # so that REPLACE fires the triggers against DELETE
     finally:
         cursor.close()
@@ -160,17 +161,23 @@ def file_damage(connection: Connection) -> list[str] | None:
     return [str(text) for text in found if text != "ok"]
 
 
-def upgrade(url: str, revision: str = "head") -> None:
+Sealer = Callable[[str, int, str, bytes, str, bytes | None], tuple[str, bytes]]
+"""Seals a private value for a migration: origin, seq, field, salt, canonical value and entry give scope and sealed."""
+
+
+def upgrade(url: str, revision: str = "head", seal: Sealer | None = None) -> None:
     """Bring the schema to `revision`, in one transaction.
 
-    Makes the SQLite file if there is none, in a folder that must exist, for its owner's eyes only: it holds private
-    values and password hashes. Its -wal and -shm files get the same rights.
-    Raises: StoreError if the database belongs to another program or cannot be written.
+    Makes the SQLite file if there is none, in a folder that must exist, for its owner's eyes only: it holds password
+    hashes. Its -wal and -shm files get the same rights.
+    seal: for private values that an older schema holds in clear; see ledger.store.private_rows.make_sealer.
+    Raises: StoreError if the database belongs to another program or cannot be written, or holds values in clear and
+    there is no seal.
     """
     parsed = parse_database_url(url)
     if parsed.get_backend_name() == "sqlite" and parsed.database is not None:
         make_private_file(Path(parsed.database))
-    _migrate(url, lambda config: command.upgrade(config, revision))
+    _migrate(url, lambda config: command.upgrade(config, revision), seal)
 
 
 def make_private_file(path: Path) -> None:
@@ -237,7 +244,7 @@ def require_current_schema(engine: Engine) -> None:
         )
 
 
-def _migrate(url: str, run: Any) -> None:
+def _migrate(url: str, run: Any, seal: Sealer | None = None) -> None:
     engine = make_engine(url)
     try:
         with write_transaction(engine) as connection:
@@ -245,20 +252,23 @@ def _migrate(url: str, run: Any) -> None:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
             _refuse_foreign(connection)
             config = _config()
-            config.attributes["connection"] = connection
+            config.attributes.update(connection=connection, seal=seal)
             try:
                 run(config)
             except CommandError as error:
-                raise StoreError(
-                    problem(
-                        "/database_url",
-                        str(error),
-                        f"a schema up to {newest_revision()}",
-                        "The database was made by a newer version of this program: use that one.",
-                    )
-                ) from error
+                raise _cannot_migrate(error) from error
     finally:
         engine.dispose()
+
+
+def _cannot_migrate(error: CommandError) -> StoreError:
+    if "locate revision" in str(error):
+        expected = f"a schema up to {newest_revision()}"
+        next_step = "The database was made by a newer version of this program: use that one."
+    else:  # a migration has refused, as it would have lost something
+        expected = "a database whose schema can be changed without loss"
+        next_step = "Type `magnet-ledger db upgrade` in the installation's folder, which names the vault."
+    return StoreError(problem("/database_url", str(error), expected, next_step))
 
 
 def _refuse_foreign(connection: Connection) -> None:

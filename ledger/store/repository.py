@@ -8,8 +8,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from sqlalchemy import Connection, LargeBinary, cast, func, insert, select, text, update
+from sqlalchemy import Connection, LargeBinary, cast, delete, func, insert, select, text, update
 from sqlmodel import col
 
 from ledger.errors import BrokenLinkError, ConflictError, MalformedProofError, StoreError, UnknownIdError, problem
@@ -18,6 +19,9 @@ from ledger.log.forms import HASH_BYTES
 from ledger.log.merkle import Frontier
 from ledger.log.statement import Statement
 from ledger.store.tables import CheckpointRow, EntryRow, HeadRow, LogRow, PrivateFieldRow
+from ledger.store.vault import KEY_NAME_BYTES, SealedField, key_id_of
+
+T = TypeVar("T")
 
 _CHUNK = 500
 """Rows asked for by key at once: below the 999 variables of an old SQLite."""
@@ -62,16 +66,6 @@ class StoredHead:
     tree_size: int
     last_leaf_hash: bytes
     frontier: bytes
-
-
-@dataclass(frozen=True)
-class PrivateField:
-    """A private value with its salt. value: canonical JSON text."""
-
-    seq: int
-    field: str
-    salt: bytes
-    value: str
 
 
 def content_sha256(statement: Statement) -> str:
@@ -221,24 +215,62 @@ def leaf_hashes(connection: Connection, origin: str, tree_size: int) -> list[byt
     return list(connection.scalars(query))
 
 
-def insert_private_fields(connection: Connection, origin: str, fields: Sequence[PrivateField]) -> None:
-    """Private values with their salts."""
+def insert_private_fields(connection: Connection, origin: str, fields: Sequence[SealedField]) -> None:
+    """Private values, sealed."""
     if fields:
         connection.execute(insert(PrivateFieldRow), [{"origin": origin, **vars(field)} for field in fields])
 
 
-def private_fields(connection: Connection, origin: str, seqs: Iterable[int] | None = None) -> list[PrivateField]:
-    """The private values of these entries, of all if seqs is None; erased ones are gone."""
+def private_fields(
+    connection: Connection, origin: str, seqs: Collection[int] | None = None, *, scope: str | None = None
+) -> Iterator[SealedField]:
+    """The private values of these entries, of all if seqs is None, by entry and field; erased ones are gone.
+
+    scope: only those that belong to it. Streams; does not hold them all.
+    """
     query = (
         select(
-            col(PrivateFieldRow.seq), col(PrivateFieldRow.field), col(PrivateFieldRow.salt), col(PrivateFieldRow.value)
+            col(PrivateFieldRow.seq),
+            col(PrivateFieldRow.field),
+            col(PrivateFieldRow.scope),
+            cast(col(PrivateFieldRow.sealed), LargeBinary),  # bytes, whatever somebody has put there
         )
         .where(col(PrivateFieldRow.origin) == origin)
         .order_by(col(PrivateFieldRow.seq), col(PrivateFieldRow.field))
     )
-    if seqs is not None:
-        query = query.where(col(PrivateFieldRow.seq).in_(list(seqs)))
-    return [PrivateField(*row) for row in connection.execute(query)]
+    if scope is not None:
+        query = query.where(col(PrivateFieldRow.scope) == scope)
+    wanted = [None] if seqs is None else _chunks(sorted(set(seqs)))
+    for chunk in wanted:
+        chosen = query if chunk is None else query.where(col(PrivateFieldRow.seq).in_(chunk))
+        for row in connection.execute(chosen.execution_options(yield_per=1000)):
+            yield SealedField(*row)
+
+
+def private_keys(connection: Connection, origin: str, scopes: Collection[str]) -> dict[str, set[bytes]]:
+    """Ids of the keys that the private values of each scope are sealed with; scopes without values are left out."""
+    found: dict[str, set[bytes]] = {}
+    for chunk in _chunks(sorted(set(scopes))):
+        query = (
+            select(col(PrivateFieldRow.scope), func.substr(col(PrivateFieldRow.sealed), 1, KEY_NAME_BYTES))
+            .where(col(PrivateFieldRow.origin) == origin, col(PrivateFieldRow.scope).in_(chunk))
+            .distinct()
+        )
+        for scope, beginning in connection.execute(query):
+            found.setdefault(scope, set()).add(key_id_of(beginning))
+    return found
+
+
+def delete_private_fields(connection: Connection, origin: str, fields: Iterable[tuple[int, str]]) -> None:
+    """Delete the rows of these private values (sequence number, field)."""
+    for seq, field in fields:
+        connection.execute(
+            delete(PrivateFieldRow).where(
+                col(PrivateFieldRow.origin) == origin,
+                col(PrivateFieldRow.seq) == seq,
+                col(PrivateFieldRow.field) == field,
+            )
+        )
 
 
 def insert_checkpoint(connection: Connection, origin: str, tree_size: int, note: str) -> None:
@@ -280,3 +312,9 @@ def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of many col
         col(EntryRow.tenant),
         col(EntryRow.client_id),
     ).where(col(EntryRow.origin) == origin)
+
+
+def _chunks(wanted: Sequence[T]) -> Iterator[Sequence[T]]:
+    """`wanted` in pieces that one query can name."""
+    for start in range(0, len(wanted), _CHUNK):
+        yield wanted[start : start + _CHUNK]

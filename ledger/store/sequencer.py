@@ -14,21 +14,26 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from ledger.errors import BrokenLinkError, problem
-from ledger.log.canonical import Json, canonical_bytes
+from ledger.log.canonical import Json
 from ledger.log.envelope import GENESIS_PREV, Envelope, envelope_bytes, parse_envelope
 from ledger.log.forms import format_time
 from ledger.log.merkle import leaf_hash
 from ledger.log.statement import Statement
+from ledger.material.private import subject_of
 from ledger.store import repository
 from ledger.store.database import write_transaction
-from ledger.store.repository import Head, PrivateField, StoredEntry, content_sha256
+from ledger.store.private_rows import insert_private, read_private
+from ledger.store.repository import Head, StoredEntry, content_sha256
+from ledger.store.vault import PrivateField, Vault
 
 
 @contextmanager
-def open_sequencer(engine: Engine, origin: str, created: datetime | None = None) -> Iterator[Sequencer]:
+def open_sequencer(
+    engine: Engine, origin: str, created: datetime | None = None, vault: Vault | None = None
+) -> Iterator[Sequencer]:
     """The only one that may append to the log while the block lasts. Commits at its end, rolls back on an error.
 
-    created: make the log, at this time, if it is not there.
+    created: make the log, at this time, if it is not there. vault: keeps the keys of private values.
     Raises: StoreError if there is no such log or database; BrokenLinkError if head and last entry do not agree.
     """
     with write_transaction(engine) as connection:
@@ -37,19 +42,22 @@ def open_sequencer(engine: Engine, origin: str, created: datetime | None = None)
         head = repository.read_head(connection, origin, lock=True)
         last = repository.last_entry(connection, origin)
         _check_head(head, last)
-        yield Sequencer(connection, head, last)
+        yield Sequencer(connection, head, last, vault)
 
 
 class Sequencer:
     """Entries to be appended, in order, inside one transaction.
 
     connection: the transaction's. head: where the log ends, with the entries added so far.
-    Nothing is written before `write`.
+    vault: keeps the keys of private values; None where there are to be none. Nothing is written before `write`.
     """
 
-    def __init__(self, connection: Connection, head: Head, last: StoredEntry | None) -> None:
+    def __init__(
+        self, connection: Connection, head: Head, last: StoredEntry | None, vault: Vault | None = None
+    ) -> None:
         self.connection = connection
         self.head = head
+        self.vault = vault
         self._written = head
         self._last_recv = "" if last is None else parse_envelope(last.data).recv
         self._entries: list[StoredEntry] = []
@@ -75,20 +83,25 @@ class Sequencer:
         self._last_recv = recv
         self._entries.append(entry)
         self._private.extend(
-            PrivateField(seq, field, salt, canonical_bytes(value).decode("utf-8"))
+            PrivateField(seq, field, subject_of(statement.body, seq), salt, value)
             for field, (salt, value) in private.items()
         )
         return entry
 
     def private_fields_of(self, seq: int) -> list[PrivateField]:
-        """The private values of an entry, in the log or about to be."""
+        """The private values of an entry, in the log or about to be; without those that were erased.
+
+        Raises: VerificationError if one is not what was stored; StoreError if the vault cannot be read.
+        """
         added = [field for field in self._private if field.seq == seq]
-        return added or repository.private_fields(self.connection, self.head.origin, [seq])
+        if added or self.vault is None:
+            return added
+        return list(read_private(self.connection, self.vault, self.head.origin, [seq]).values())
 
     def write(self) -> None:
         """Insert what was added and move the head. Raises: ConflictError if the head has moved meanwhile."""
         repository.insert_entries(self.connection, self.head.origin, self._entries)
-        repository.insert_private_fields(self.connection, self.head.origin, self._private)
+        insert_private(self.connection, self.vault, self.head.origin, self._private)
         if self._entries:
             repository.update_head(self.connection, self._written, self.head)
         self._written = self.head

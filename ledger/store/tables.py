@@ -2,7 +2,8 @@
 
 `entry` holds the log's exact bytes and is never updated. `head` and the columns beside `data` are there for speed and
 are compared with the bytes by `log verify`. `batch_row` and `entry_batch` are derived and can be rebuilt from the log.
-`private_field` is the one table that may be erased. `user`, `session` and `api_key` belong to the doors.
+`private_field` is the one table that may be erased; it holds ciphertext, the keys of which lie in `vault`. `user`,
+`session` and `api_key` belong to the doors.
 
 Times are RFC 3339 text in UTC with microseconds and "Z" (text order is time order); exact numbers are text, because
 SQLite would change a decimal's digits. On SQLite the tables are STRICT: a column takes its own type or refuses.
@@ -147,20 +148,20 @@ class TimestampRow(Table, table=True):
 
 
 class PrivateFieldRow(Table, table=True):
-    """A private value and its salt; the entry holds only the commitment. Erasing is deleting the row.
+    """A private value and its salt, sealed; the entry holds only the commitment. Erasing is deleting row and key.
 
     No foreign key to `entry`: it must stay possible to show a value whose entry was tampered with.
-    value: canonical JSON text.
+    scope: what it belongs to, whose key it is sealed with. sealed: see ledger.store.vault.SealedField.
     """
 
     __tablename__ = "private_field"
-    __table_args__ = STRICT
+    __table_args__ = (Index(None, "origin", "scope"), STRICT)
 
     origin: str = Field(primary_key=True, sa_type=Text)
     seq: int = Field(primary_key=True, sa_type=BIG_INTEGER)
     field: str = Field(primary_key=True, sa_type=Text)
-    salt: bytes = Field(sa_type=LargeBinary)
-    value: str = Field(sa_type=Text)
+    scope: str = Field(sa_type=Text)
+    sealed: bytes = Field(sa_type=LargeBinary)
 
 
 class CheckpointRow(Table, table=True):

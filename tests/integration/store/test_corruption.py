@@ -95,8 +95,8 @@ def test_a_whole_log_holds_and_every_check_was_made(whole: Ledger) -> None:
     assert not_passed == ([] if whole.engine.dialect.name == "sqlite" else ["database"])
     assert {check.name for check in checks} == {
         "entry-form", "entry-origin", "entry-sequence", "entry-link", "entry-time", "entry-signature", "database",
-        "entry-rows", "stored-leaf-hashes", "entry-columns", "entry-body", "private-fields", "head-row",
-        "stored-checkpoints", "pinned-checkpoint", "plant-rules", "derived-tables",
+        "entry-rows", "stored-leaf-hashes", "entry-columns", "entry-body", "private-fields",
+        "private-erasures", "head-row", "stored-checkpoints", "pinned-checkpoint", "plant-rules", "derived-tables",
     }  # fmt: skip
 
 
@@ -261,7 +261,7 @@ def test_text_that_is_not_utf_8_is_a_finding_and_no_crash(whole: Ledger) -> None
             execute(whole.engine, "UPDATE entry SET entry_type = convert_from('\\xff', 'UTF8') WHERE seq = 2")
         return
     execute(whole.engine, "UPDATE entry SET entry_type = CAST(x'ff' AS TEXT) WHERE seq = 2")
-    execute(whole.engine, "UPDATE private_field SET value = CAST(x'ff' AS TEXT) WHERE field = 'price'")
+    execute(whole.engine, "UPDATE private_field SET scope = CAST(x'ff' AS TEXT) WHERE field = 'price'")
     execute(whole.engine, "UPDATE checkpoint SET note = CAST(x'ff' AS TEXT) WHERE tree_size = 5")
     found = failures(whole)
     assert {(check.name, check.seq) for check in found} == {
@@ -272,34 +272,32 @@ def test_text_that_is_not_utf_8_is_a_finding_and_no_crash(whole: Ledger) -> None
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE private_field SET value = '\"13.00\"' WHERE field = 'price'",
-        "UPDATE private_field SET value = 'not json' WHERE field = 'price'",
-        "UPDATE private_field SET value = '' WHERE field = 'price'",
-        "UPDATE private_field SET salt = :other WHERE field = 'price'",
-        "UPDATE private_field SET salt = :short WHERE field = 'price'",
+        "UPDATE private_field SET sealed = :other WHERE field = 'price'",
+        "UPDATE private_field SET sealed = :nothing WHERE field = 'price'",
+        "UPDATE private_field SET scope = 'batch/IN-1' WHERE field = 'price'",
+        "UPDATE private_field SET scope = '' WHERE field = 'price'",
         "UPDATE private_field SET field = 'cost' WHERE field = 'price'",
-        "INSERT INTO private_field SELECT origin, seq, 'cost', salt, value FROM private_field WHERE field = 'price'",
+        "INSERT INTO private_field SELECT origin, seq, 'cost', scope, sealed FROM private_field WHERE field = 'price'",
+        "UPDATE private_field SET sealed = (SELECT p.sealed FROM private_field p WHERE p.field = 'name') WHERE seq = 6",
     ],
 )
 def test_a_private_value_that_is_not_what_the_entry_commits_to_is_named(whole: Ledger, statement: str) -> None:
-    values = {"other": b"\1" * 32, "short": b"\1"}
+    values = {"other": b"\1" * 173, "nothing": b""}
     used = {name: value for name, value in values.items() if f":{name}" in statement}
     execute(whole.engine, statement, **used)
-    assert {(check.name, check.seq) for check in failures(whole)} == {("private-fields", 6)}
+    found = failures(whole)
+    assert {check.seq for check in found} == {6}
+    assert {check.name for check in found} <= {"private-fields", "private-erasures"}
 
 
 def test_a_private_value_of_an_entry_that_does_not_exist_is_named(whole: Ledger) -> None:
     execute(whole.engine, "UPDATE private_field SET seq = 77 WHERE field = 'price'")
-    assert ("private-fields", 77) in {(check.name, check.seq) for check in failures(whole)}
+    assert {(check.name, check.seq) for check in failures(whole)} == {("private-fields", 77), ("private-erasures", 6)}
 
 
-def test_an_erased_private_value_breaks_nothing_and_is_counted(whole: Ledger) -> None:
+def test_a_private_value_that_is_gone_without_an_entry_is_named(whole: Ledger) -> None:
     execute(whole.engine, "DELETE FROM private_field WHERE field = 'price'")
-    checks = verify_log(whole, VKEY)
-    assert all_hold(checks)
-    (private,) = (check for check in checks if check.name == "private-fields")
-    assert "2 private values" in private.detail
-    assert "1 are erased" in private.detail
+    assert {(check.name, check.seq) for check in failures(whole)} == {("private-erasures", 6)}
 
 
 @pytest.mark.parametrize(

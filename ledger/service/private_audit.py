@@ -1,0 +1,170 @@
+"""`log verify` for private values: each is what its entry commits to, or was erased by an entry that says so.
+
+A value that is gone without an entry, and one that is there though an entry erases it, are findings both. Where there
+is no vault at all (an auditor with a copy of the database), the values cannot be opened: not checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from sqlalchemy import Connection
+
+from ledger.errors import InputError, LedgerError
+from ledger.log.envelope import parse_envelope
+from ledger.log.statement import check_commitment
+from ledger.material.fields import parse_body
+from ledger.material.private import PRIVATE_ERASED, Erasures, PrivateErased, make_erasures, subject_of
+from ledger.report import Check, failed, not_checked, passed
+from ledger.service.context import Ledger
+from ledger.store import repository
+from ledger.store.private_rows import open_row, unused_keys
+from ledger.store.vault import PrivateField, SealedField
+
+VALUES = "private-fields"
+ERASURES = "private-erasures"
+
+_RESUME = "`magnet-ledger private erase --resume` finishes it"
+
+
+def erasures_of(connection: Connection, origin: str) -> Erasures:
+    """What the log's erasure entries say. An entry that cannot be read erases nothing: it is a finding elsewhere."""
+    found = []
+    for row in repository.entries_of_type(connection, origin, PRIVATE_ERASED):
+        try:
+            found.append((row.seq, parse_body(PrivateErased, parse_envelope(row.data).statement.body)))
+        except LedgerError:
+            continue
+    return make_erasures(found)
+
+
+class PrivateAudit:
+    """One walk over the private values, beside that over the entries, in the same order.
+
+    start: the walk begins with this entry; values of earlier ones are passed over.
+    """
+
+    def __init__(self, ledger: Ledger, connection: Connection, start: int | None = None) -> None:
+        self.ledger = ledger
+        self.connection = connection
+        self.findings: list[Check] = []
+        self.has_vault = ledger.vault.exists()
+        self.erasures = erasures_of(connection, ledger.origin)
+        self.erased_scopes = set(self.erasures.subjects)
+        self.held = self.erased = self.unopened = 0
+        self._rows = _from(repository.private_fields(connection, ledger.origin), start)
+        self._next = next(self._rows, None)
+
+    def look(self, seq: int, body: Mapping[str, Any], commit: Mapping[str, str]) -> None:
+        """Check the private values of entry `seq`, which are kept for it. Sequence numbers must rise."""
+        rows = {row.field: row for row in self._rows_of(seq)}
+        for name in rows.keys() - commit.keys():
+            self._fail(VALUES, f"entry {seq} commits to no private field {name!r:.80}", seq)
+        subject = subject_of(body, seq) if commit else ""
+        for name, committed in commit.items():
+            erased_by = self.erasures.erased_by(seq, name, subject)
+            if erased_by is not None:
+                self.erased_scopes.add(subject)
+            row = rows.get(name)
+            if row is None and erased_by is None:
+                self._fail(ERASURES, f"entry {seq}: {name} is gone, and no entry says that it was erased", seq)
+            elif row is None:
+                self.erased += 1
+            else:
+                self._look_at(row, subject, committed, erased_by)
+
+    def finish(self, unread: int = 0) -> list[Check]:
+        """The failed checks, or for each kind without any one that passed or could not be made.
+
+        unread: number of entries that could not be read, whose private values were not looked at.
+        """
+        for row in self._rows_of(None):
+            self._orphan(row)
+        self._keys_left()
+        checks = list(self.findings)
+        named = {check.name for check in checks}
+        counted = f"{self.held} private values match their commitments, {self.erased} are erased"
+        where = f"there is no vault {self.ledger.vault.folder}"
+        if unread:
+            why = f"{unread} entries could not be read; of the others {counted}"
+            checks.extend(not_checked(name, why) for name in (VALUES, ERASURES) if name not in named)
+            return checks
+        if VALUES not in named:
+            if self.unopened:
+                why = f"{counted}; {self.unopened} cannot be opened: {where}"
+                checks.append(not_checked(VALUES, why, required=False))
+            else:
+                checks.append(passed(VALUES, counted))
+        if ERASURES not in named:
+            if self.erased_scopes and not self.has_vault:
+                why = f"whether the keys of what was erased are destroyed cannot be seen: {where}"
+                checks.append(not_checked(ERASURES, why, required=False))
+            else:
+                checks.append(passed(ERASURES, "what is gone was erased by an entry, and what was erased is gone"))
+        return checks
+
+    def _rows_of(self, seq: int | None) -> Iterator[SealedField]:
+        """The kept values of entry `seq` (of all that are left if None); earlier ones belong to no entry."""
+        while self._next is not None and (seq is None or self._next.seq <= seq):
+            row, self._next = self._next, next(self._rows, None)
+            if seq is None or row.seq == seq:
+                yield row
+            else:
+                self._orphan(row)
+
+    def _look_at(self, row: SealedField, subject: str, committed: str, erased_by: int | None) -> None:
+        what = f"entry {row.seq}: the private value {row.field}"
+        if row.scope != subject:
+            self._fail(VALUES, f"{what} is kept under {row.scope!r:.80}, but belongs to {subject}", row.seq)
+            return
+        try:
+            private = open_row(self.ledger.vault, self.ledger.origin, row)
+        except LedgerError as error:
+            self._fail(VALUES, f"{what} cannot be opened: {error}", row.seq)
+            return
+        if private is None:
+            self._unopened(row, what, erased_by)
+        elif not _matches(committed, private):
+            self._fail(VALUES, f"{what} is not what it commits to", row.seq)
+        elif erased_by is not None:
+            self._fail(ERASURES, f"{what} was erased by entry {erased_by}, but is still there: {_RESUME}", row.seq)
+        else:
+            self.held += 1
+
+    def _unopened(self, row: SealedField, what: str, erased_by: int | None) -> None:
+        if erased_by is not None:
+            self.erased += 1
+        elif not self.has_vault:
+            self.unopened += 1
+        else:
+            detail = f"{what} has no key in the vault, and no entry says that it was erased"
+            self._fail(ERASURES, detail, row.seq)
+
+    def _keys_left(self) -> None:
+        try:
+            left = unused_keys(self.connection, self.ledger.vault, self.ledger.origin, self.erased_scopes)
+        except LedgerError as error:
+            self._fail(ERASURES, f"the vault cannot be read: {error}", None)
+            return
+        for scope, key_id in left:
+            detail = f"values of {scope} were erased, but their key {key_id.hex()} is still in the vault: {_RESUME}"
+            self._fail(ERASURES, detail, None)
+
+    def _orphan(self, row: SealedField) -> None:
+        detail = f"private value {row.field:.80} of entry {row.seq}, which is not there or cannot be read"
+        self._fail(VALUES, detail, row.seq)
+
+    def _fail(self, name: str, detail: str, seq: int | None) -> None:
+        self.findings.append(failed(name, detail, seq))
+
+
+def _from(rows: Iterator[SealedField], start: int | None) -> Iterator[SealedField]:
+    return rows if start is None else (row for row in rows if row.seq >= start)
+
+
+def _matches(committed: str, private: PrivateField) -> bool:
+    try:
+        return check_commitment(committed, private.salt, private.value)
+    except InputError:
+        return False
