@@ -265,7 +265,7 @@ def _check_supersedes(plant: Plant, certificate_id: str, batch_id: str, kind: Ki
 
 def _check_actor(plant: Plant, actor: Actor) -> None:
     """Raises: RuleError if the actor's key is registered for a role that may not issue."""
-    if actor.kid in plant.actor_keys and (role := plant.actor_keys[actor.kid][1].role) not in ISSUING_ROLES:
+    if actor.kid in plant.keys.actors and (role := plant.keys.actors[actor.kid].role) not in ISSUING_ROLES:
         raise RuleError(
             problem("/actor", f"{actor.actor}, {role}", f"an actor who is {' or '.join(ISSUING_ROLES)}", "Ask one.")
         )

@@ -15,7 +15,6 @@ from ledger.material.balance import check_transformation_balance, contents, cont
 from ledger.material.chemistry import AtomicMasses
 from ledger.material.corrections import corrected_body
 from ledger.material.entries import (
-    ActorKey,
     Assay,
     Blend,
     CertificateIssued,
@@ -34,13 +33,13 @@ from ledger.material.entries import (
 from ledger.material.fields import Body
 from ledger.material.flow_rules import check_transformation
 from ledger.material.genealogy import affected_transformations
+from ledger.material.keys import KeyBody, Keys
 from ledger.material.plant import EMPTY_PLANT, RECEIPT, Batch, Plant
 from ledger.material.rules import (
     check_assay,
     check_certificate_issued,
     check_certificate_revoked,
     check_composition,
-    check_new_id,
     check_party,
     check_receipt,
     check_settled_value,
@@ -53,7 +52,7 @@ from ledger.material.warnings import warnings_between
 __all__ = ["EMPTY_PLANT", "RECEIPT", "Batch", "Plant", "add_entry", "fold_plant", "warnings_for"]
 
 _KNOWN = (
-    ActorKey, Assay, Blend, CertificateIssued, CertificateRevoked, Correction, Pack, Party, Receipt, Settlement, Ship,
+    Assay, Blend, CertificateIssued, CertificateRevoked, Correction, KeyBody, Pack, Party, Receipt, Settlement, Ship,
     Site, Split, Step,
 )  # fmt: skip
 
@@ -191,7 +190,7 @@ class _Tables:
     revoked: dict[str, tuple[int, CertificateRevoked]]
     parties: dict[str, tuple[int, Party]]
     sites: dict[str, tuple[int, Site]]
-    actor_keys: dict[str, tuple[int, ActorKey]]
+    keys: Keys
     corrections: tuple[tuple[int, Correction], ...]
     bodies: dict[int, tuple[str, Body]]
     assay_ids: dict[str, tuple[str, ...]]
@@ -213,7 +212,7 @@ class _Tables:
             dict(plant.revoked),
             dict(plant.parties),
             dict(plant.sites),
-            dict(plant.actor_keys),
+            plant.keys,
             plant.corrections,
             dict(plant.bodies),
             dict(plant.assay_ids),
@@ -263,9 +262,8 @@ def _add(tables: _Tables, seq: int, entry_type: str, body: Body, masses: AtomicM
     elif isinstance(body, Site):
         check_site(plant, body)
         tables.sites[body.site_id] = (seq, body)
-    elif isinstance(body, ActorKey):
-        check_new_id(body.kid, plant.actor_keys, "/kid", "a key")
-        tables.actor_keys[body.kid] = (seq, body)
+    elif isinstance(body, KeyBody):
+        tables.keys = plant.keys.with_entry(seq, body)
     tables.bodies[seq] = (entry_type, body)
 
 

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, Field, StrictInt, StringConstraints, model_
 from ledger.errors import InputError, problem
 from ledger.material.arithmetic import in_own_context
 from ledger.material.fields import Body, Country, Day, FieldError, Id, Part, Sha256, Slug, Text, parse_body
+from ledger.material.key_entries import KEY_ENTRIES, Kid, PublicKeyText
 from ledger.quantity import AboveZero, NotNegative, Percent, format_decimal
 
 Species = Annotated[str, StringConstraints(pattern=r"^([A-Z][a-z]?[0-9]{0,2}){1,6}$")]
@@ -232,8 +233,8 @@ class ActorKey(Body):
     public_key: base64 of the 32 raw bytes of an Ed25519 key.
     """
 
-    kid: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
-    public_key: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9+/]{43}=$")]
+    kid: Kid
+    public_key: PublicKeyText
     actor: Id
     role: Literal["operator", "laboratory", "sustainability", "issuer"] = "operator"
 
@@ -540,6 +541,7 @@ MATERIAL_ENTRIES: dict[str, type[Body]] = {
     "party": Party,
     "site": Site,
     "actor_key": ActorKey,
+    **KEY_ENTRIES,
     "receipt": Receipt,
     "assay": Assay,
     "settlement": Settlement,

@@ -117,7 +117,7 @@ def evidence_seqs(plant: Plant, batch_id: str) -> list[int]:
     and all keys.
     Raises: UnknownIdError.
     """
-    seqs = {seq for seq, _ in plant.actor_keys.values()}
+    seqs = set(plant.keys.seqs)
     batches = {batch_id}
     for transformation_id in ancestor_transformations(plant, batch_id):
         seq, transformation = plant.transformations[transformation_id]

@@ -14,7 +14,6 @@ from fractions import Fraction
 from typing import Literal
 
 from ledger.material.entries import (
-    ActorKey,
     Assay,
     CertificateIssued,
     CertificateRevoked,
@@ -29,6 +28,7 @@ from ledger.material.entries import (
     Transformation,
 )
 from ledger.material.fields import Body
+from ledger.material.keys import NO_KEYS, Keys
 
 RECEIPT = "receipt"
 """What `Batch.made_by` says of a lot, which no transformation of this plant made."""
@@ -102,7 +102,7 @@ class Plant:
     """Everything that the entries add up to, with every correction applied.
 
     Mappings by identity, in the order of the log; the number beside a body is the sequence number of its entry, where a
-    corrected body keeps the number of the entry that was corrected. corrections: in order.
+    corrected body keeps the number of the entry that was corrected. corrections: in order. keys: which may sign what.
     bodies: every entry by sequence number, as corrected. assay_ids, settlement_ids, uses, shipment_ids: by batch id,
     what concerns it.
     """
@@ -117,7 +117,7 @@ class Plant:
     revoked: Mapping[str, tuple[int, CertificateRevoked]] = field(default_factory=dict)
     parties: Mapping[str, tuple[int, Party]] = field(default_factory=dict)
     sites: Mapping[str, tuple[int, Site]] = field(default_factory=dict)
-    actor_keys: Mapping[str, tuple[int, ActorKey]] = field(default_factory=dict)
+    keys: Keys = NO_KEYS
     corrections: tuple[tuple[int, Correction], ...] = ()
     bodies: Mapping[int, tuple[str, Body]] = field(default_factory=dict)
     assay_ids: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -311,9 +311,21 @@ def made_later(batch: Batch, field: str, day: str) -> Problem:
 
 
 def check_certificate_issued(plant: Plant, seq: int, body: CertificateIssued) -> None:
-    """A new certificate of a known batch; one that it supersedes is of the same batch and kind, and the newest."""
+    """A new certificate of a known batch, by an issuer whose key is not revoked.
+
+    One that it supersedes is of the same batch and kind, and the newest.
+    """
     check_new_id(body.certificate_id, plant.certificates, "/certificate_id", "a certificate")
     check_known_id(body.batch_id, plant.batches, "/batch_id", "a batch", "receipt or step that makes it")
+    if ("issuer", body.signer_sha256) in plant.keys.revoked:
+        raise RuleError(
+            problem(
+                "/signer_sha256",
+                body.signer_sha256,
+                f"an issuer whose key is not revoked; entry {plant.keys.revoked['issuer', body.signer_sha256][0]} does",
+                "Sign with another issuer's key.",
+            )
+        )
     if body.basis_tree_size > seq:
         raise RuleError(
             problem(

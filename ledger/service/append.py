@@ -13,8 +13,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from ledger.carbon.factors import FactorAdoption, check_adoption
 from ledger.errors import (
     ConflictError,
@@ -28,12 +26,14 @@ from ledger.errors import (
     shown,
 )
 from ledger.log.canonical import Json, canonical_bytes
+from ledger.log.checkpoint import format_vkey
 from ledger.log.envelope import parse_envelope
 from ledger.log.forms import format_time, parse_time
-from ledger.log.statement import Statement, check_commitment, commitment, key_id, sign_statement
+from ledger.log.statement import Statement, check_commitment, commitment, sign_statement
 from ledger.material.batch import add_entry
-from ledger.material.entries import ActorKey, Correction
+from ledger.material.entries import Correction
 from ledger.material.fields import Body, parse_body
+from ledger.material.key_entries import KeyRevoked, LogKeyAdded, LogKeyRetired
 from ledger.material.plant import Plant
 from ledger.material.warnings import warnings_between
 from ledger.service.context import Actor, Ledger, State
@@ -208,7 +208,7 @@ class _Run:
             with _at(place):
                 return self._repeated(self.known[draft.statement_id], draft, value)
         with _at(place):
-            _check_signer(self.state.plant, self.actor, body)
+            _check_signer(self.state.plant, self.sequencer.head.tree_size, self.actor, body)
             _check_private(draft, value)
         with _at(body_place):
             _check_event_dates(body, parse_time(self.recv, "/recv").date())
@@ -225,8 +225,8 @@ class _Run:
 
     def _plant_with(self, entry_type: str, body: Body) -> Plant:
         """The plant with the entry. Raises: InputError or RuleError if a rule is against it."""
-        if isinstance(body, ActorKey):
-            _check_actor_key(body)
+        if isinstance(body, LogKeyAdded | LogKeyRetired) or (isinstance(body, KeyRevoked) and body.kind == "log"):
+            _check_log_key(self.ledger, self.state.plant, body)
         if isinstance(body, FactorAdoption):
             check_adoption(body, factor_records())
         seq = self.sequencer.head.tree_size
@@ -351,21 +351,26 @@ def _public_key_text(actor: Actor) -> str:
     return base64.b64encode(actor.private_key.public_key().public_bytes_raw()).decode("ascii")
 
 
-def _check_signer(plant: Plant, actor: Actor, body: Body) -> None:
-    """Raises: RuleError unless the actor's key is registered for this actor. A log's first entry registers its own."""
-    registered = plant.actor_keys.get(actor.kid)
-    key = registered[1] if registered is not None else None
-    if not plant.actor_keys and isinstance(body, ActorKey):
-        key = body
-    if key is None or (key.kid, key.actor, key.public_key) != (actor.kid, actor.actor, _public_key_text(actor)):
+def _check_signer(plant: Plant, seq: int, actor: Actor, body: Body) -> None:
+    """Raises: RuleError unless the actor's key may sign entry seq; see `ledger.material.keys`."""
+    key = plant.keys.signing_key(seq, actor.kid, actor.actor, body)
+    if key.public_key != actor.private_key.public_key():
         raise RuleError(
-            problem(
-                "/actor",
-                f"{actor.actor} with key {actor.kid}",
-                "an actor with a key that an earlier entry registers",
-                "Register the key with an actor_key entry, or sign with a registered one.",
-            )
+            problem("/actor", f"another key than {actor.kid}", "the key that the log registers", "Put the right key.")
         )
+
+
+def _check_log_key(ledger: Ledger, plant: Plant, body: LogKeyAdded | LogKeyRetired | KeyRevoked) -> None:
+    """Raises: RuleError if the entry is about another log's key, or lets a key hand over that never signed this log."""
+    field, vkey = ("/key", body.key) if isinstance(body, KeyRevoked) else ("/vkey", body.vkey)
+    if vkey.split("+")[0] != ledger.origin:
+        raise RuleError(problem(field, vkey, f"a key of {ledger.origin}", "Name a key of this log."))
+    if isinstance(body, LogKeyAdded) and not plant.keys.log_ranges:
+        own = ledger.signing_key().public_key()
+        if body.old_vkey != format_vkey(ledger.origin, own):
+            raise RuleError(
+                problem("/old_vkey", body.old_vkey, "the key that signs this log's checkpoints", "See `key list`.")
+            )
 
 
 def _check_private(draft: Draft, value: dict[str, Any]) -> None:
@@ -377,16 +382,6 @@ def _check_private(draft: Draft, value: dict[str, Any]) -> None:
             raise InputError(
                 problem(f"/private/{name}", name, "a field that the body does not show", "Take it out of the body.")
             )
-
-
-def _check_actor_key(body: ActorKey) -> None:
-    """Raises: InputError unless the key is spelled as base64 is, and the key id is its."""
-    raw = base64.b64decode(body.public_key)
-    if base64.b64encode(raw).decode("ascii") != body.public_key:
-        raise InputError(problem("/public_key", body.public_key, "base64 of 32 bytes", "Copy the key again."))
-    expected = key_id(Ed25519PublicKey.from_public_bytes(raw))
-    if body.kid != expected:
-        raise InputError(problem("/kid", body.kid, f"{expected}, the id of this key", "Correct the key id."))
 
 
 def _check_event_dates(body: Body, received_on: date) -> None:
