@@ -25,7 +25,7 @@ class Row:
     """One line of a table.
 
     what, against: product and peer. product, peer: medians as text, with unit. ratio: the figure that the goal is set
-    for; None where the goal is absolute or there is none. goal: in words. met: whether it was reached, None for no goal.
+    for; None where the goal is absolute. goal: in words. met: whether it was reached, None where there is none.
     """
 
     what: str

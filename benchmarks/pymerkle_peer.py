@@ -1,4 +1,4 @@
-"""Inclusion proofs of pymerkle's SQLite tree: `.venv-checkers/bin/python benchmarks/pymerkle_peer.py FILE SIZE SEED COUNT`.
+"""Inclusion proofs of pymerkle's SQLite tree: `python pymerkle_peer.py FILE SIZE SEED COUNT`, in .venv-checkers.
 
 A program of its own: pymerkle bears another licence than this project and is not imported by it. Builds the tree in
 FILE if it is not there yet, then prints the seconds of each of COUNT proofs at places drawn from SEED, as JSON.
