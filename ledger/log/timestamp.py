@@ -170,7 +170,10 @@ def _parse_token(rfc3161: ModuleType, token: bytes) -> TimeStampResponse:
 def _verify_signature(
     rfc3161: ModuleType, response: TimeStampResponse, data: bytes, trusted: Sequence[list[x509.Certificate]]
 ) -> None:
-    """That an authority under one of the roots has signed. Raises: rfc3161-client's VerificationError, or ValueError."""
+    """That an authority under one of the roots has signed.
+
+    Raises: rfc3161-client's VerificationError or ValueError if none has.
+    """
     failures: list[Exception] = []
     for roots in trusted:  # one after the other: of two roots with one name, only the first found would be tried
         try:

@@ -61,6 +61,7 @@ class Ledger:
     next_log_key: signs them too, while one log key hands over to the next.
     vault_dir: folder of the keys that private values are sealed with; beside pin_path's folder if None.
     witnesses: who is asked to co-sign checkpoints. tsa_url: who is asked for time stamps, None for nobody.
+    tsa_roots: certificates, PEM, of the authorities that are trusted to tell the time.
     pin_path: file outside the database with the last checkpoint that was signed.
     now: aware time. new_id: UUID of version 7 as text. new_salt: 32 random bytes.
     state: cache of what was read last; replaced whole, so that threads may share a Ledger.
@@ -77,6 +78,7 @@ class Ledger:
     vault_dir: Path | None = None
     witnesses: WitnessPolicy = NO_WITNESSES
     tsa_url: str | None = None
+    tsa_roots: tuple[bytes, ...] = ()
     state: State = field(default_factory=State, repr=False)
 
     @cached_property
