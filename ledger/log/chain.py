@@ -1,21 +1,30 @@
-"""Audit of a whole log, entry by entry: every finding is collected, none stops the walk.
+"""Audit of a log, entry by entry: every finding is collected, none stops the walk.
+
+Two ways through the entries. `check_links` is the fast one: it takes a stretch of entries as bytes, compares them by
+position with the frame that a canonical entry of this log has at its place, and says that all fit together or nothing.
+`ChainAudit` is the naming one: it parses each entry and says what is wrong with it; stretches that the fast way has
+found whole it takes in one step, if they join. So a whole log is checked at the speed of hashing, and a broken one is
+described exactly.
 
 The chain alone sees an entry edited, removed from the middle, inserted or moved. It cannot see the tail cut off: for
-that the caller compares the report's frontier with the head row and with a checkpoint kept elsewhere.
+that the caller compares the tree with the head row and with a checkpoint kept elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from binascii import hexlify
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
+import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from ledger.errors import BadSignatureError, MalformedProofError
-from ledger.log.envelope import GENESIS_PREV, Envelope, parse_envelope
+from ledger.errors import BadSignatureError, MalformedProofError, RuleError
+from ledger.log.envelope import GENESIS_PREV, MAX_ENTRY_BYTES, Envelope, parse_envelope
 from ledger.log.merkle import Frontier, leaf_hash
 from ledger.log.statement import verify_statement_signature
-from ledger.report import Check, Outcome, failed, not_checked, passed
+from ledger.report import Check, failed, not_checked, passed
 
 FORM = "entry-form"
 ORIGIN = "entry-origin"
@@ -24,15 +33,217 @@ LINK = "entry-link"
 TIME = "entry-time"
 SIGNATURE = "entry-signature"
 
-_HELD = {
+HELD = {
     FORM: "every entry is in canonical form",
     ORIGIN: "every entry names this log",
-    SEQUENCE: "sequence numbers run from 0 without gap",
+    SEQUENCE: "sequence numbers run on without gap",
     LINK: "every entry names the hash of the one before it",
     TIME: "times of receipt never fall",
     SIGNATURE: "every statement is signed by the key it names",
 }
 """Checks in the order of a report, and what is true where one passed."""
+
+NO_KEYS = {SIGNATURE: not_checked(SIGNATURE, "no keys were given to check signatures with")}
+
+# The frame of an entry in canonical bytes:
+# {"log":"...","prev":"...","recv":"...","seq":N,"sig":"...","stmt":{...},"v":1}
+_PREV_CHARS = 64
+_RECV_CHARS = 27
+_SIG_CHARS = 88
+_AFTER_PREV = b'","recv":"'
+_BEFORE_SIG = b'","seq":%d,"sig":"'
+_BEFORE_STATEMENT = b'","stmt":'
+_END = b',"v":1}'
+
+
+@dataclass(frozen=True)
+class Links:
+    """A stretch of entries that are linked to each other, each at its place.
+
+    start: sequence number of the first. prev: leaf hash in hex that the first names as that of the one before it.
+    first_recv, last_recv: times of receipt, text as found. leaves: leaf hashes, at least one.
+    """
+
+    start: int
+    prev: str
+    first_recv: str
+    last_recv: str
+    leaves: tuple[bytes, ...]
+
+
+def check_links(entries: Sequence[bytes], origin: str, start: int) -> Links | None:
+    """The stretch, if its entries have the frame of entries start, start + 1, ... of the log `origin`: else None.
+
+    entries: at least one. What is compared: log, number, link to the entry before, that times of receipt do not fall,
+    the end. Not: that the rest is in canonical form, nor any signature; nor how the stretch joins the one before it.
+    """
+    head = _head_of_frame(origin)
+    recv_at = len(head) + _PREV_CHARS + len(_AFTER_PREV)
+    recv_end = recv_at + _RECV_CHARS
+    first_prev = prev = entries[0][len(head) : len(head) + _PREV_CHARS]
+    first_recv = last_recv = entries[0][recv_at:recv_end]
+    leaves = []
+    seq = start
+    # Nothing is called in this loop that can be written out: its time is that of the whole check.
+    for data in entries:
+        recv = data[recv_at:recv_end]
+        before_sig = _BEFORE_SIG % seq
+        if not (
+            data.startswith(head + prev + _AFTER_PREV)
+            and data.startswith(before_sig, recv_end)
+            and data.startswith(_BEFORE_STATEMENT, recv_end + len(before_sig) + _SIG_CHARS)
+            and data.endswith(_END)
+            and recv >= last_recv
+            and len(data) <= MAX_ENTRY_BYTES
+        ):
+            return None
+        leaf = sha256(b"\x00" + data).digest()
+        leaves.append(leaf)
+        prev = hexlify(leaf)
+        last_recv = recv
+        seq += 1
+    try:
+        first_prev_text, first_text, last_text = (text.decode("ascii") for text in (first_prev, first_recv, last_recv))
+    except UnicodeDecodeError:
+        return None
+    return Links(start, first_prev_text, first_text, last_text, tuple(leaves))
+
+
+def statement_bytes_of(data: bytes, origin: str, seq: int) -> bytes:
+    """The statement inside an entry's bytes: exactly what its actor signed.
+
+    data: an entry that check_links has found at place seq and parse_envelope can read. The second makes sure that time
+    and signature have the lengths assumed here, and that the statement's canonical form is this part of the entry's.
+    """
+    recv_end = len(_head_of_frame(origin)) + _PREV_CHARS + len(_AFTER_PREV) + _RECV_CHARS
+    start = recv_end + len(_BEFORE_SIG % seq) + _SIG_CHARS + len(_BEFORE_STATEMENT)
+    return data[start : -len(_END)]
+
+
+def _head_of_frame(origin: str) -> bytes:
+    return b'{"log":%b,"prev":"' % orjson.dumps(origin)  # the origin may hold a character that JSON escapes
+
+
+class ChainAudit:
+    """A walk along a log, entry by entry or by whole stretches. Findings go to `report` as they are made.
+
+    origin: the log that the entries should belong to.
+    seq, head, last_recv: where the walk begins: the number of the first entry, leaf hash in hex and time of receipt of
+    the one before it; the beginning of the log if not given.
+
+    An entry that cannot be read is one finding; what it would have said of place, link and signature is not checked.
+    After an entry out of place the next one is compared with it, so that a gap is named once and not at every entry
+    after it. A finding's seq is the place expected (entry-sequence) or the entry's own.
+    """
+
+    def __init__(
+        self, origin: str, report: Callable[[Check], None], seq: int = 0, head: str = GENESIS_PREV, last_recv: str = ""
+    ) -> None:
+        self.origin = origin
+        self.head = head
+        self.count = 0
+        self.unread = 0
+        self.broken: set[str] = set()
+        self._report = report
+        self._expected_seq = seq
+        self._last_recv = last_recv  # text order is time order
+
+    def extend(self, links: Links) -> bool:
+        """Take a whole stretch, if it joins what came before: then True, and nothing is wrong with it."""
+        if links.start != self._expected_seq or links.prev != self.head or links.first_recv < self._last_recv:
+            return False
+        self._expected_seq += len(links.leaves)
+        self.count += len(links.leaves)
+        self.head = links.leaves[-1].hex()
+        self._last_recv = links.last_recv
+        return True
+
+    def add(
+        self, data: bytes, public_key_of: Callable[[Envelope], Ed25519PublicKey | None] | None = None
+    ) -> Envelope | None:
+        """Check one entry, given its exact bytes. Returns it, None if it cannot be read.
+
+        public_key_of: the key that may have signed its statement; None, or a RuleError that says why, where there is
+        none, and the entry then fails. If public_key_of itself is None, the signature is not checked.
+        """
+        envelope = self._parse(data)
+        if envelope is not None:
+            # An entry linked to the one before stands at its place, whatever number it states; any other was moved,
+            # or something before it was, and its own number is the best name there is.
+            place = self._expected_seq if envelope.prev == self.head else envelope.seq
+            self._check_place(envelope)
+            if public_key_of is not None:
+                self._check_signature(envelope, place, public_key_of)
+            self._expected_seq = place + 1
+            self._last_recv = envelope.recv
+        self.head = leaf_hash(data).hex()
+        self.count += 1
+        return envelope
+
+    def _parse(self, data: bytes) -> Envelope | None:
+        try:
+            return parse_envelope(data)
+        except MalformedProofError as error:
+            self._fail(FORM, f"entry {self._expected_seq}: {error}", self._expected_seq)
+            self.unread += 1
+            self._expected_seq += 1
+            return None
+
+    def summary(self, unasked: dict[str, Check], which: str = "") -> list[Check]:
+        """One check for each kind without a finding: passed, or not checked and why.
+
+        unasked: what was not looked at, with the check that says so. which: the entries in words; their count if "".
+        """
+        summary = []
+        for name, held in HELD.items():
+            if name in self.broken:
+                continue
+            if name in unasked:
+                summary.append(unasked[name])
+            elif self.count == 0:
+                summary.append(not_checked(name, "there are no entries to check", required=False))
+            elif self.unread:
+                words = f"{self.unread} of {self.count} entries could not be read; the rest hold"
+                summary.append(not_checked(name, words))
+            else:
+                summary.append(passed(name, f"{held} ({which or f'{self.count} entries'})"))
+        return summary
+
+    def _check_place(self, envelope: Envelope) -> None:
+        """Findings about an entry's place: log, sequence number, link, time of receipt."""
+        linked = envelope.prev == self.head
+        expected = self._expected_seq
+        seq = expected if linked else envelope.seq
+        if envelope.log != self.origin:
+            self._fail(ORIGIN, f"entry {seq} belongs to log {envelope.log}, not {self.origin}", seq)
+        if envelope.seq != expected:
+            cause = "its number was changed" if linked else "entries were removed, inserted or moved"
+            self._fail(SEQUENCE, f"entry {expected} expected, entry {envelope.seq} found: {cause}", expected)
+        if not linked:
+            detail = (
+                f"entry {seq} names {envelope.prev[:16]}... as the hash of the entry before it, which is "
+                f"{self.head[:16]}...: one of the two was changed, or is not in its place"
+            )
+            self._fail(LINK, detail, seq)
+        if envelope.recv < self._last_recv:
+            self._fail(TIME, f"entry {seq} received {envelope.recv}, before {self._last_recv}", seq)
+
+    def _check_signature(
+        self, envelope: Envelope, seq: int, public_key_of: Callable[[Envelope], Ed25519PublicKey | None]
+    ) -> None:
+        statement = envelope.statement
+        try:
+            public_key = public_key_of(envelope)
+            if public_key is None:
+                self._fail(SIGNATURE, f"entry {seq}: unknown key {statement.kid} of {statement.actor}", seq)
+            else:
+                verify_statement_signature(statement, envelope.signature, public_key)
+        except (BadSignatureError, RuleError) as error:
+            self._fail(SIGNATURE, f"entry {seq}: {error}", seq)
+
+    def _fail(self, name: str, detail: str, seq: int) -> None:
+        self.broken.add(name)
+        self._report(failed(name, detail, seq))
 
 
 @dataclass(frozen=True)
@@ -56,99 +267,18 @@ def check_chain(
     public_key_of: Callable[[Envelope], Ed25519PublicKey | None] | None,
     progress: Callable[[int], None] | None = None,
 ) -> ChainReport:
-    """Checks the exact bytes of all entries, in order from the first.
+    """Checks the exact bytes of all entries, in order from the first, each by itself; see ChainAudit.
 
-    origin: the log they should belong to.
-    public_key_of: the key that may have signed an entry's statement, None where there is none; the entry then fails.
-    If public_key_of itself is None, signatures are not checked, and the report says so.
     progress: called after each entry with the number of entries done.
-    An entry that cannot be read is one finding; what it would have said of place, link and signature is not checked.
-    After an entry out of place the next one is compared with it, so that a gap is named once and not at every entry
-    after it. A finding's seq is the place expected (entry-sequence) or the entry's own.
+    If public_key_of is None, signatures are not checked, and the report says so.
     """
-    findings: list[Check] = []
-    frontier = Frontier()
-    head = GENESIS_PREV
-    expected_seq = 0
-    last_time = ""  # text order is time order, and this is before all
-    unread = 0
-
+    checks: list[Check] = []
+    audit = ChainAudit(origin, checks.append)
+    leaves: list[bytes] = []
     for data in entries:
-        try:
-            envelope = parse_envelope(data)
-        except MalformedProofError as error:
-            findings.append(failed(FORM, f"entry {expected_seq}: {error}", expected_seq))
-            unread += 1
-            expected_seq += 1
-        else:
-            # An entry linked to the one before stands at its place, whatever number it states; any other was moved,
-            # or something before it was, and its own number is the best name there is.
-            place = expected_seq if envelope.prev == head else envelope.seq
-            findings.extend(_check_place(envelope, origin, expected_seq, head, last_time))
-            if public_key_of is not None:
-                findings.extend(_check_signature(envelope, place, public_key_of(envelope)))
-            expected_seq = place + 1
-            last_time = envelope.recv
-        leaf = leaf_hash(data)
-        head = leaf.hex()
-        frontier = frontier.append(leaf)
+        audit.add(data, public_key_of)
+        leaves.append(bytes.fromhex(audit.head))
         if progress is not None:
-            progress(frontier.tree_size)
-
-    checks = findings + _summary(findings, frontier.tree_size, unread, signatures=public_key_of is not None)
-    return ChainReport(checks, frontier, head)
-
-
-def _check_place(envelope: Envelope, origin: str, expected_seq: int, prev: str, last_time: str) -> list[Check]:
-    """Findings about an entry's place: log, sequence number, link, time of receipt."""
-    findings = []
-    linked = envelope.prev == prev
-    seq = expected_seq if linked else envelope.seq
-    if envelope.log != origin:
-        findings.append(failed(ORIGIN, f"entry {seq} belongs to log {envelope.log}, not {origin}", seq))
-    if envelope.seq != expected_seq:
-        cause = "its number was changed" if linked else "entries were removed, inserted or moved"
-        detail = f"entry {expected_seq} expected, entry {envelope.seq} found: {cause}"
-        findings.append(failed(SEQUENCE, detail, expected_seq))
-    if not linked:
-        findings.append(
-            failed(
-                LINK,
-                f"entry {seq} names {envelope.prev[:16]}... as the hash of the entry before it, which is "
-                f"{prev[:16]}...: one of the two was changed, or is not in its place",
-                seq,
-            )
-        )
-    if envelope.recv < last_time:
-        findings.append(failed(TIME, f"entry {seq} received {envelope.recv}, before {last_time}", seq))
-    return findings
-
-
-def _check_signature(envelope: Envelope, seq: int, public_key: Ed25519PublicKey | None) -> list[Check]:
-    statement = envelope.statement
-    if public_key is None:
-        detail = f"entry {seq}: unknown key {statement.kid} of {statement.actor}"
-        return [failed(SIGNATURE, detail, seq)]
-    try:
-        verify_statement_signature(statement, envelope.signature, public_key)
-    except BadSignatureError as error:
-        return [failed(SIGNATURE, f"entry {seq}: {error}", seq)]
-    return []
-
-
-def _summary(findings: list[Check], entry_count: int, unread: int, *, signatures: bool) -> list[Check]:
-    """One check for each kind without a finding."""
-    broken = {check.name for check in findings if check.outcome is Outcome.FAILED}
-    summary = []
-    for name, held in _HELD.items():
-        if name in broken:
-            continue
-        if name == SIGNATURE and not signatures:
-            summary.append(not_checked(name, "no keys were given to check signatures with"))
-        elif entry_count == 0:
-            summary.append(not_checked(name, "the log has no entries", required=False))
-        elif unread:
-            summary.append(not_checked(name, f"{unread} of {entry_count} entries could not be read; the rest hold"))
-        else:
-            summary.append(passed(name, f"{held} ({entry_count} entries)"))
-    return summary
+            progress(audit.count)
+    checks += audit.summary(NO_KEYS if public_key_of is None else {})
+    return ChainReport(checks, Frontier().extend(leaves), audit.head)
