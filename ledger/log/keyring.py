@@ -147,6 +147,11 @@ class Keyring:
                 _refuse(f"/keys/{place}/from_size", key.from_size, "keys by rising from_size")
             seen.add(key.text)
 
+    @property
+    def is_history(self) -> bool:
+        """Whether anything is known of sizes or revocations; else it is a bare list of keys."""
+        return any((key.from_size, key.to_size, key.revoked) != (0, None, None) for key in self.keys)
+
     def find(self, vkey: str) -> LogKey | None:
         """The key with this text, None if it is not in the history."""
         return next((key for key in self.keys if key.text == vkey), None)

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ledger.errors import BadSignatureError, DuplicateIdError, InputError, RuleError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import parse_vkey
-from ledger.log.keyring import Keyring, Revocation, check_handover
+from ledger.log.keyring import Keyring, Revocation, check_handover, single_key
 from ledger.log.statement import key_id, pre_authentication_encoding
 from ledger.material.entries import ActorKey
 from ledger.material.fields import Body
@@ -259,13 +259,28 @@ def possession_bytes(actor: str, old_kid: str, kid: str) -> bytes:
     return pre_authentication_encoding(POSSESSION_TYPE, canonical_bytes(value))
 
 
-def followed(keyring: Keyring, entries: Iterable[tuple[int, str, Body]]) -> Keyring:
+def followed(trusted: Keyring, entries: Iterable[tuple[int, str, Body]]) -> Keyring:
     """The trusted history of a log's keys carried on through entries (sequence number, `recv`, body), rising.
 
     They are taken to be entries of that log under a checkpoint that was verified, or to be verified with the result,
-    each with the rules of `Keys` kept.
+    each with the rules of `Keys` kept. Where what is trusted is no history but a key, or several, of which no sizes are
+    known, the log's own history counts if one of them is in it: both keys have signed each handover, so the later one
+    vouches for the earlier and the other way round.
     Raises: RuleError if a key that is not trusted hands over, or the entries contradict the history.
     """
+    listed = [(seq, recv, body) for seq, recv, body in entries if isinstance(body, KeyBody)]
+    first = next((body for _, _, body in listed if isinstance(body, LogKeyAdded)), None)
+    if first is None or trusted.is_history:
+        return _carried_on(trusted, listed)
+    own = _carried_on(single_key(parse_vkey(first.old_vkey)), listed)
+    if not any(own.find(key.text) for key in trusted.keys):
+        found = ", ".join(key.text for key in own.keys)
+        expected = f"a trusted key among them: {', '.join(key.text for key in trusted.keys)}"
+        raise RuleError(problem("/vkey", found, expected, "Get the log's verifier key from its owner."))
+    return own
+
+
+def _carried_on(keyring: Keyring, entries: Iterable[tuple[int, str, KeyBody]]) -> Keyring:
     for seq, recv, body in entries:
         if isinstance(body, LogKeyAdded):
             keyring = keyring.with_key(parse_vkey(body.vkey), parse_vkey(body.old_vkey), body.from_size)

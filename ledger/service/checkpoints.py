@@ -24,7 +24,6 @@ from typing import NoReturn
 from sqlalchemy import Connection
 
 from ledger.errors import (
-    BadSignatureError,
     BrokenLinkError,
     ConflictError,
     Problem,
@@ -34,20 +33,14 @@ from ledger.errors import (
     VerificationError,
     problem,
 )
-from ledger.log.checkpoint import (
-    Checkpoint,
-    NoteSigner,
-    VerifierKey,
-    make_verifier_key,
-    parse_checkpoint,
-    sign_checkpoint,
-    verify_checkpoint,
-)
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint, sign_checkpoint
+from ledger.log.keyring import Keyring
 from ledger.log.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
 from ledger.log.proof import InclusionProof, format_tlog_proof
 from ledger.log.tiles import consistency_path, frontier, inclusion_path, root
 from ledger.service.audit import verify_log
 from ledger.service.context import Ledger
+from ledger.service.log_keys import log_keyring, signers_of
 from ledger.store import repository
 from ledger.store.checkpoint_rows import checkpoint_at, entry_data, keep_checkpoint, leaf_rows
 from ledger.store.checkpoint_rows import newest_checkpoint as newest_row
@@ -102,15 +95,15 @@ def sign_head(ledger: Ledger, *, full: bool) -> SignedHead:
     VerificationError if the log is shorter than a checkpoint signed before, RootMismatchError if it is another history,
     each with a file of evidence beside the pin; ConflictError if others keep moving the pin. Nothing is signed then.
     """
-    signers = _signers(ledger)
-    keys = [make_verifier_key(ledger.origin, signer.public_key()) for signer in signers]
+    ledger.signing_key()
     for _ in range(ATTEMPTS):
-        pinned = _pinned(ledger, keys)
-        pinned_note = None if pinned is None else pinned.note
+        pinned_note = read_pin(ledger.pin_path)
         with read_transaction(ledger.engine) as connection:
-            kept = _newest_kept(connection, ledger.origin, keys)
+            keyring = log_keyring(ledger, connection)
+            pinned = None if pinned_note is None else _Earlier(keyring.signers(pinned_note).checkpoint, pinned_note)
+            kept = _newest_kept(connection, ledger.origin, keyring)
             checkpoint = _check_log(ledger, connection, pinned, kept, full=full)
-        note = sign_checkpoint(checkpoint, *signers)
+        note = sign_checkpoint(checkpoint, *signers_of(ledger, keyring, checkpoint.tree_size))
         if note == pinned_note and kept is not None and kept.checkpoint == checkpoint:
             return SignedHead(checkpoint, kept.note, is_new=False)
         try:
@@ -171,22 +164,6 @@ def _proof(connection: Connection, origin: str, seq: int, note: str) -> Inclusio
     return InclusionProof(seq, tuple(path), note)
 
 
-def _signers(ledger: Ledger) -> list[NoteSigner]:
-    """The log's key; with it the next one, while one hands over to the other."""
-    return [ledger.signing_key(), *([] if ledger.next_log_key is None else [ledger.next_log_key])]
-
-
-def _verified(note: str, keys: list[VerifierKey]) -> Checkpoint:
-    """The checkpoint in a note that one of the keys has signed. Raises: as verify_checkpoint."""
-    *others, last = keys
-    for key in others:
-        try:
-            return verify_checkpoint(note, key)
-        except BadSignatureError:
-            continue
-    return verify_checkpoint(note, last)
-
-
 def _keep(ledger: Ledger, pinned_note: str | None, note: str) -> str:
     """Keep the new note, and the one pinned before, which a crash may have kept from it. The note as kept."""
     with write_transaction(ledger.engine) as connection:
@@ -243,19 +220,13 @@ def _check_log(
     return Checkpoint(head.origin, head.tree_size, head_root)
 
 
-def _pinned(ledger: Ledger, keys: list[VerifierKey]) -> _Earlier | None:
-    """The pinned checkpoint. Raises: StoreError, VerificationError if it cannot be read or is not signed by the log."""
-    note = read_pin(ledger.pin_path)
-    return None if note is None else _Earlier(_verified(note, keys), note)
-
-
-def _newest_kept(connection: Connection, origin: str, keys: list[VerifierKey]) -> _Earlier | None:
+def _newest_kept(connection: Connection, origin: str, keyring: Keyring) -> _Earlier | None:
     """The newest checkpoint in the database. What was signed before it was its beginning when it was signed."""
     kept = newest_row(connection, origin)
     if kept is None:
         return None
     tree_size, note = kept
-    checkpoint = _verified(note, keys)
+    checkpoint = keyring.signers(note).checkpoint
     if checkpoint.tree_size != tree_size:
         raise RootMismatchError(
             problem("/tree_size", checkpoint.tree_size, f"the checkpoint for size {tree_size}", "Run `log verify`.")

@@ -19,6 +19,7 @@ from ledger.carbon.factors import FactorAdoption
 from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import NoteSigner, VerifierKey, make_verifier_key
 from ledger.log.cosignature import NO_WITNESSES, WitnessPolicy
+from ledger.log.keyring import Keyring
 from ledger.log.statement import key_id
 from ledger.material.chemistry import atomic_masses
 from ledger.material.plant import EMPTY_PLANT, Plant
@@ -59,6 +60,7 @@ class Ledger:
 
     engine: database. origin: name of the log. log_key: signs checkpoints, None where this process must not.
     next_log_key: signs them too, while one log key hands over to the next.
+    log_keys: history of the log's keys as trusted here; that of log_key alone if None.
     vault_dir: folder of the keys that private values are sealed with; beside pin_path's folder if None.
     witnesses: who is asked to co-sign checkpoints. tsa_url: who is asked for time stamps, None for nobody.
     tsa_roots: certificates, PEM, of the authorities that are trusted to tell the time.
@@ -75,6 +77,7 @@ class Ledger:
     new_id: Callable[[], str]
     new_salt: Callable[[], bytes]
     next_log_key: NoteSigner | None = field(default=None, repr=False)
+    log_keys: Keyring | None = None
     vault_dir: Path | None = None
     witnesses: WitnessPolicy = NO_WITNESSES
     tsa_url: str | None = None

@@ -1,0 +1,20 @@
+"""The entries about keys, read by their type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, select
+from sqlmodel import col
+
+from ledger.store.tables import EntryRow
+
+
+def key_entry_data(connection: Connection, origin: str, types: Sequence[str]) -> list[bytes]:
+    """Exact bytes of the entries of these types, in order. What their rows say is not compared with them."""
+    query = (
+        select(col(EntryRow.data))
+        .where(col(EntryRow.origin) == origin, col(EntryRow.entry_type).in_(types))
+        .order_by(col(EntryRow.seq))
+    )
+    return [bytes(data) for data in connection.scalars(query)]
