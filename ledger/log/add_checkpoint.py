@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from ledger.errors import BadSignatureError, InputError, MalformedProofError, RootMismatchError, problem
-from ledger.log.checkpoint import MAX_NOTE_CHARS, Checkpoint, VerifierKey, parse_checkpoint, verify_checkpoint
+from ledger.log.checkpoint import MAX_NOTE_CHARS, VerifierKey, parse_checkpoint, verify_checkpoint
 from ledger.log.forms import check_hash, format_base64, parse_base64, parse_count
 from ledger.log.merkle import EMPTY_ROOT, MAX_TREE_SIZE, verify_consistency
 
@@ -82,16 +82,16 @@ class Answer:
     """What the witness answers.
 
     status: HTTP status; COSIGNED if the checkpoint is to be cosigned. why: one sentence, for a person.
-    checkpoint: the one to be cosigned and seen from now on, with COSIGNED alone. seen_size: with OTHER_SIZE_SEEN alone.
-    evidence: with INCONSISTENT, whether the log has signed the request's checkpoint: worth keeping, since the log may
-    have told two stories.
+    now_seen: with COSIGNED alone, what is seen from now on and to be cosigned. seen_size: with OTHER_SIZE_SEEN alone.
+    refused: with INCONSISTENT alone, the note that the log has signed all the same: worth keeping, since the log may
+    have told two stories. Notes hold the lines of trusted keys alone: whoever asks can put any other under them.
     """
 
     status: int
     why: str
-    checkpoint: Checkpoint | None = None
+    now_seen: Seen | None = None
     seen_size: int | None = None
-    evidence: bool = False
+    refused: Seen | None = None
 
 
 def format_request(request: AddCheckpoint) -> str:
@@ -146,32 +146,39 @@ def decide(seen: Seen | None, vkeys: Sequence[VerifierKey], request: AddCheckpoi
     checkpoint, _ = parse_checkpoint(request.note)
     if not vkeys:
         return Answer(UNKNOWN_LOG, f"no log {checkpoint.origin} is known here")
-    if not _signed_by_trusted(request.note, vkeys):
+    note = _note_of_trusted(request.note, vkeys)
+    if note is None:
         return Answer(NO_TRUSTED_SIGNATURE, f"no signature by a trusted key of {checkpoint.origin}")
     if request.old_size > checkpoint.tree_size:
         return Answer(BAD_REQUEST, f"old size {request.old_size} is above the checkpoint's {checkpoint.tree_size}")
     seen_size, seen_root = (0, EMPTY_ROOT) if seen is None else (seen.tree_size, seen.root)
     if request.old_size != seen_size:
         return Answer(OTHER_SIZE_SEEN, f"the last size cosigned is {seen_size}", seen_size=seen_size)
+    shown = Seen(checkpoint.tree_size, checkpoint.root, note)
     try:
         verify_consistency(seen_size, seen_root, checkpoint.tree_size, checkpoint.root, request.proof)
     except RootMismatchError:
         why = "its root differs" if seen_size == checkpoint.tree_size else "the proof does not lead to both roots"
-        return Answer(INCONSISTENT, f"not a continuation of size {seen_size}: {why}", evidence=True)
+        return Answer(INCONSISTENT, f"not a continuation of size {seen_size}: {why}", refused=shown)
     except MalformedProofError as error:
-        return Answer(INCONSISTENT, f"not a proof from size {seen_size}: {error.problems[0].value}", evidence=True)
-    return Answer(COSIGNED, f"consistent with size {seen_size}", checkpoint=checkpoint)
+        return Answer(INCONSISTENT, f"not a proof from size {seen_size}: {error.problems[0].value}", refused=shown)
+    return Answer(COSIGNED, f"consistent with size {seen_size}", now_seen=shown)
 
 
-def _signed_by_trusted(note: str, vkeys: Sequence[VerifierKey]) -> bool:
-    """Whether one of the keys has signed, and no line that bears the name and key hash of one of them is wrong."""
+def _note_of_trusted(note: str, vkeys: Sequence[VerifierKey]) -> str | None:
+    """The note with the lines of these keys alone; None if none has signed or a line by one of them does not hold."""
     checkpoint, lines = parse_checkpoint(note)
-    present = {(line.name, line.key_hash) for line in lines}
-    signers = [vkey for vkey in vkeys if (vkey.origin, vkey.key_hash) in present]
+    trusted = {(vkey.origin, vkey.key_hash): vkey for vkey in vkeys}
+    theirs = [line for line in lines if (line.name, line.key_hash) in trusted]
+    if not theirs:
+        return None
     try:
-        return bool(signers) and all(verify_checkpoint(note, vkey) == checkpoint for vkey in signers)
+        for line in theirs:
+            verify_checkpoint(note, trusted[line.name, line.key_hash])
     except (BadSignatureError, MalformedProofError):
-        return False
+        return None
+    kept = "".join(f"— {line.name} {format_base64(line.key_hash + line.signature)}\n" for line in theirs)
+    return f"{checkpoint.body()}\n{kept}"
 
 
 def _malformed(found: str, expected: str) -> NoReturn:

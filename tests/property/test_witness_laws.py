@@ -49,14 +49,14 @@ def test_a_witness_never_cosigns_two_stories_or_a_smaller_tree(asked: list[tuple
         answer = decide(seen, [VKEY], AddCheckpoint(old, tuple(consistency_path(leaves, old, new)), note))
         if answer.status != COSIGNED:
             continue
-        assert answer.checkpoint is not None
+        assert answer.now_seen is not None
         if seen is not None:
-            assert answer.checkpoint.tree_size >= seen.tree_size
+            assert answer.now_seen.tree_size >= seen.tree_size
             assert any(
-                root_hash(told[: seen.tree_size]) == seen.root and root_hash(told[:new]) == answer.checkpoint.root
+                root_hash(told[: seen.tree_size]) == seen.root and root_hash(told[:new]) == answer.now_seen.root
                 for told in (LEAVES, FORKED)
             )
-        seen = Seen(answer.checkpoint.tree_size, answer.checkpoint.root, note)
+        seen = answer.now_seen
 
 
 @given(st.integers(1, 2**63 - 1), st.integers(0, 2**53 - 1), st.binary(min_size=32, max_size=32))

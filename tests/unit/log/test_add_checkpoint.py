@@ -55,7 +55,7 @@ def test_every_growth_from_what_was_seen_is_cosigned(old: int) -> None:
     for new in range(old, 10):
         given = answer(seen(old) if old else None, request(old, new))
         assert given.status == COSIGNED
-        assert given.checkpoint == Checkpoint(ORIGIN, new, root_hash(LEAVES[:new]))
+        assert given.now_seen == seen(new)
 
 
 def test_the_first_checkpoint_of_a_log_is_cosigned_whatever_its_size() -> None:
@@ -83,14 +83,15 @@ def test_an_empty_log_is_cosigned_and_may_grow() -> None:
 
 def test_the_same_size_with_another_root_is_refused_as_evidence() -> None:
     given = answer(seen(5), AddCheckpoint(5, (), note(5, FORKED)))
-    assert (given.status, given.evidence) == (INCONSISTENT, True)
+    assert (given.status, given.refused) == (INCONSISTENT, Seen(5, root_hash(FORKED[:5]), note(5, FORKED)))
     assert "its root differs" in given.why
 
 
 def test_a_forked_log_is_refused_as_evidence_whatever_proof_it_brings() -> None:
     for proof in (consistency_path(FORKED, 5, 8), consistency_path(LEAVES, 5, 8), []):
         given = answer(seen(5), AddCheckpoint(5, tuple(proof), note(8, FORKED)))
-        assert (given.status, given.evidence, given.checkpoint) == (INCONSISTENT, True, None)
+        assert (given.status, given.now_seen) == (INCONSISTENT, None)
+        assert given.refused == Seen(8, root_hash(FORKED[:8]), note(8, FORKED))
 
 
 @pytest.mark.parametrize("old", [0, 4, 6, 7])
@@ -134,7 +135,8 @@ def test_one_trusted_key_of_two_is_enough_but_a_bad_line_of_the_other_spoils_the
 
 def test_lines_of_witnesses_do_not_hinder() -> None:
     cosigned = add_signature_lines(note(7), [line_of(0, note(7))])
-    assert answer(None, AddCheckpoint(0, (), cosigned)).status == COSIGNED
+    given = answer(None, AddCheckpoint(0, (), cosigned))
+    assert (given.status, given.now_seen) == (COSIGNED, seen(7))  # and are not kept
 
 
 # The text
