@@ -158,6 +158,7 @@ def make_plant(url: str, pins: Path, *, secure_cookies: bool = False) -> Plant:
         origin=ORIGIN,
         log_key=key,
         pin_path=pins / "pin",
+        vault_dir=pins / "vault",
         now=clock,
         new_id=new_id,
         new_salt=lambda: next(counter).to_bytes(32, "big"),

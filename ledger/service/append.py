@@ -117,6 +117,17 @@ def append_entries(
     return appended
 
 
+def append_in(
+    ledger: Ledger, sequencer: Sequencer, drafts: Sequence[Draft], actor: Actor
+) -> tuple[list[Appended], State]:
+    """Append in a transaction of the caller's, for an entry that must stand or fall with other changes.
+
+    Returns what `append_entries` does, and the state to put into ledger.state once the transaction is committed.
+    Raises: as `append_entries`.
+    """
+    return _append(ledger, sequencer, drafts, actor, False, False, None)
+
+
 def create_log(ledger: Ledger, actor: Actor, role: str = "operator") -> Appended:
     """Make the log. Its first entry is the actor's own key.
 

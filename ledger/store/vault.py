@@ -129,7 +129,7 @@ class Vault:
 
     def new_nonce(self) -> bytes:
         """A nonce: 96 random bits, as NIST SP 800-38D section 8.2.2 allows for up to 2^32 values under one key."""
-        return self.draw()[:NONCE_BYTES]
+        return self.draw()[-NONCE_BYTES:]
 
     def make_keys(self, origin: str, scopes: Iterable[str]) -> dict[str, DataKey]:
         """A new key for each scope, on disk for good when this returns. Raises: StoreError."""
