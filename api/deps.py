@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from certificates.verify import Trust
     from ledger.service.context import Actor, Ledger
 
+TSA_SUFFIX = ".tsa.pem"
+
 
 def now() -> datetime:
     """The present time, UTC."""
@@ -61,6 +63,9 @@ def open_ledger(settings: Settings) -> Ledger:
         now=now,
         new_id=new_id,
         new_salt=new_salt,
+        vault_dir=settings.vault_dir,
+        tsa_url=settings.tsa_url or None,
+        tsa_roots=tsa_roots_of(settings),
     )
 
 
@@ -84,7 +89,11 @@ def issuer_of(settings: Settings) -> Issuer:
 
 
 def trust_of(settings: Settings) -> Trust:
-    """What this installation trusts: every *.pem (root certificates) and *.vkey (log keys) of its trust folder."""
+    """What this installation trusts, by the names of the files in its trust folder.
+
+    *.tsa.pem are roots of authorities that may tell the time, other *.pem those of issuers: who may do the one may not
+    do the other. *.vkey are keys of logs.
+    """
     from certificates.verify import Trust
 
     if not settings.trust_dir.is_dir():
@@ -92,13 +101,23 @@ def trust_of(settings: Settings) -> Trust:
             problem(
                 "/trust_dir",
                 str(settings.trust_dir),
-                "a folder with *.pem roots and *.vkey log keys",
+                "a folder with *.pem roots, *.tsa.pem roots and *.vkey log keys",
                 "Name it with --trust.",
             )
         )
-    roots = tuple(path.read_bytes() for path in sorted(settings.trust_dir.glob("*.pem")))
+    roots = _root_files(settings, time_stamping=False)
     vkeys = tuple(path.read_text(encoding="utf-8").strip() for path in sorted(settings.trust_dir.glob("*.vkey")))
-    return Trust(roots=roots, vkeys=vkeys)
+    return Trust(roots=roots, vkeys=vkeys, tsa_roots=tsa_roots_of(settings))
+
+
+def tsa_roots_of(settings: Settings) -> tuple[bytes, ...]:
+    """The roots of the authorities that are trusted to tell the time: *.tsa.pem of the trust folder."""
+    return _root_files(settings, time_stamping=True)
+
+
+def _root_files(settings: Settings, *, time_stamping: bool) -> tuple[bytes, ...]:
+    found = sorted(settings.trust_dir.glob("*.pem"))
+    return tuple(path.read_bytes() for path in found if path.name.lower().endswith(TSA_SUFFIX) == time_stamping)
 
 
 def log_vkey(settings: Settings) -> str:

@@ -19,6 +19,7 @@ ISSUANCE = "issuance"
 TIMES = "times"
 INCLUSION = "inclusion-proofs"
 CHECKPOINT = "checkpoint-signature"
+CHECKPOINT_TIME = "checkpoint-time"
 ENTRIES = "entry-signatures"
 ARITHMETIC = "arithmetic"
 PAGE = "page"
@@ -46,10 +47,10 @@ class Checklist:
     """The checks made so far. Each name gets one outcome."""
 
     _ORDER = (
-        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, TIMES, INCLUSION, CHECKPOINT, ENTRIES,
-        ARITHMETIC, PAGE, STATUS, TIMESTAMP,
+        SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, TIMES, INCLUSION, CHECKPOINT,
+        CHECKPOINT_TIME, ENTRIES, ARITHMETIC, PAGE, STATUS, TIMESTAMP,
     )  # fmt: skip
-    _OPTIONAL = (PAGE, STATUS, TIMESTAMP)
+    _OPTIONAL = (CHECKPOINT_TIME, PAGE, STATUS, TIMESTAMP)
 
     def __init__(self) -> None:
         self._by_name: dict[str, Check] = {}

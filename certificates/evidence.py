@@ -19,6 +19,7 @@ from certificates.content import head_of, make_content
 from ledger.carbon.factors import CARBON_ENTRIES, Factor, FactorAdoption, FactorBook, make_factor_book
 from ledger.errors import VerificationError, problem
 from ledger.log.envelope import Envelope, parse_envelope
+from ledger.log.timestamp import MAX_TOKEN_BYTES
 from ledger.material.batch import fold_plant
 from ledger.material.chemistry import atomic_masses
 from ledger.material.entries import MATERIAL_ENTRIES
@@ -27,6 +28,9 @@ from ledger.material.genealogy import evidence_seqs
 from ledger.material.plant import Plant
 
 MAX_ENTRIES = 20_000
+
+MAX_TOKEN_CHARS = 4 * ((MAX_TOKEN_BYTES + 2) // 3)
+"""Of a time stamp in base64."""
 
 MASS_TOLERANCE = Decimal("0.0001")
 """Relative. Editions of the table differ by less for every element that assays here name."""
@@ -58,7 +62,8 @@ class Evidence(Part):
 
     entries: those that the content rests on, by rising seq. issuance: the entry that says the certificate was issued.
     checkpoint: signed note over a tree that holds them all. vkey: the key that is said to have signed it; a verifier
-    trusts its own copy instead. factors: the records of the emission factors used.
+    trusts its own copy instead. factors: the records of the emission factors used. timestamp: RFC 3161 response over
+    the checkpoint, base64 of its DER, if there is one.
     """
 
     v: Literal[1]
@@ -67,10 +72,12 @@ class Evidence(Part):
     checkpoint: Annotated[str, Field(max_length=131_072)]
     vkey: Annotated[str, Field(max_length=1_000)]
     factors: tuple[Factor, ...]
+    timestamp: Annotated[str, Field(max_length=MAX_TOKEN_CHARS)] | None = None
 
     def to_value(self) -> dict[str, Any]:
         """The evidence as JSON data."""
-        value = self.model_dump(mode="json", exclude={"factors"})
+        left_out = {"factors"} if self.timestamp is not None else {"factors", "timestamp"}
+        value = self.model_dump(mode="json", exclude=left_out)
         return {**value, "factors": [factor.to_value() for factor in self.factors]}
 
 

@@ -31,7 +31,7 @@ from ledger.carbon.factors import Factor, FactorBook, make_factor_book
 from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError, problem
 from ledger.log.checkpoint import format_vkey, parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
-from ledger.log.forms import parse_time
+from ledger.log.forms import format_base64, parse_time
 from ledger.material.entries import CertificateIssued
 from ledger.material.genealogy import ancestors, evidence_seqs
 from ledger.material.plant import Plant
@@ -40,6 +40,7 @@ from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Actor, Ledger
 from ledger.service.factor_library import factor_records
 from ledger.service.read import entry_bytes, inclusion_proofs, state_of
+from ledger.service.timestamps import check_authority, timestamp_note
 
 MAX_REASON_CHARS = 300
 
@@ -123,6 +124,8 @@ def _issue_now(
     factors = _records(book, content)
     _check_recomputes(content, [parse_envelope(data) for data in datas], factors)
     render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
+    if ledger.tsa_url is not None:
+        check_authority(ledger)  # as is an authority that does not answer
 
     body = CertificateIssued(
         certificate_id=header.certificate_id,
@@ -155,11 +158,33 @@ def _issue_now(
         checkpoint=note,
         vkey=format_vkey(ledger.origin, ledger.signing_key().public_key()),
         factors=tuple(factors),
+        timestamp=_stamped(ledger, note, header.certificate_id),
     )
     base = render_base(content, evidence.to_value())
     return Issued(
         sign_certificate(base, issuer, max(issued_at, ledger.now())), content, header.certificate_id, issuance.seq
     )
+
+
+def _stamped(ledger: Ledger, note: str, certificate_id: str) -> str | None:
+    """A time stamp over the certificate's checkpoint, in base64; None where no authority is set.
+
+    Raises: StoreError if there is none to be had, though there was before the issue was logged.
+    """
+    if ledger.tsa_url is None:
+        return None
+    try:
+        return format_base64(timestamp_note(ledger, note))
+    except StoreError as error:
+        raise StoreError(
+            problem(
+                "/tsa_url",
+                str(error),
+                f"a time stamp over the checkpoint of {certificate_id}, which is logged as issued",
+                "No file was made. Issue it again, superseding it, when the authority answers.",
+            ),
+            *error.problems,
+        ) from error
 
 
 def supersede(ledger: Ledger, certificate_id: str, issuer: Issuer, actor: Actor, reason: str | None = None) -> Issued:

@@ -22,9 +22,10 @@ from certificates.signer import certificate_sha256
 from ledger.errors import BadSignatureError, VerificationError
 from ledger.log.checkpoint import VerifierKey, format_vkey, parse_checkpoint, verify_checkpoint
 from ledger.log.envelope import Envelope
-from ledger.log.forms import parse_time
+from ledger.log.forms import parse_base64, parse_time
 from ledger.log.merkle import leaf_hash, verify_inclusion
 from ledger.log.statement import key_id, verify_statement_signature
+from ledger.log.timestamp import verify_timestamp
 from ledger.material.entries import ActorKey, CertificateIssued
 
 ISSUING_ROLES = ("operator", "issuer", "sustainability")
@@ -130,6 +131,22 @@ def check_note(note: str, stated: str, vkeys: Sequence[VerifierKey]) -> str:
                 wrong(f"verifier key {stated[:80]}", "the key that signed the checkpoint, in evidence too")
             return f"signed by the trusted key {vkey.key_hash.hex()} of {checkpoint.origin}"
     raise errors[0]
+
+
+def check_checkpoint_time(token: str, note: str, issuance: Envelope, tsa_roots: Sequence[bytes]) -> str:
+    """The token (base64) is over the checkpoint, by a trusted authority, and agrees with the log's own clock.
+
+    tsa_roots: not empty. Issuing logs the issue, signs the checkpoint and has it stamped, which takes a few minutes at
+    most.
+    """
+    timestamp = verify_timestamp(parse_base64(token, "/timestamp"), note, tsa_roots)
+    issued = parse_time(issuance.recv, "/recv")
+    if abs(timestamp.gen_time - issued) > MAX_CLOCK_SKEW:
+        wrong(
+            f"issue received {_time(issued)} by the log's clock",
+            f"within 10 minutes of {_time(timestamp.gen_time)}, when {timestamp.tsa} stamped the checkpoint",
+        )
+    return f"the checkpoint existed at {_time(timestamp.gen_time)}, says {timestamp.tsa}; the log's clock agrees"
 
 
 def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:

@@ -14,11 +14,13 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.util import find_spec
 from typing import Any
 
 from certificates.checklist import (
     ARITHMETIC,
     CHECKPOINT,
+    CHECKPOINT_TIME,
     CONTAINER,
     CONTENT,
     ENTRIES,
@@ -41,6 +43,7 @@ from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
 from certificates.evidence import Evidence, differing_masses, first_difference, parse_evidence, recompute_content
 from certificates.log_checks import (
     MAX_CLOCK_SKEW,
+    check_checkpoint_time,
     check_entry_signatures,
     check_inclusion,
     check_issuance,
@@ -56,6 +59,7 @@ from ledger.log.canonical import parse_canonical
 from ledger.log.checkpoint import VerifierKey, parse_vkey
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_time
+from ledger.log.timestamp import parse_tsa_roots
 from ledger.report import Check, Outcome
 
 MAX_PDF_BYTES = 64 * 1024 * 1024
@@ -66,10 +70,12 @@ class Trust:
     """What the verifier trusts, brought by it and not by the certificate.
 
     roots: certificates of issuers' authorities, PEM or DER. vkeys: verifier keys of logs (C2SP signed-note text).
+    tsa_roots: certificates, PEM, of the time stamping authorities that are trusted to tell the time.
     """
 
     roots: tuple[bytes, ...]
     vkeys: tuple[str, ...]
+    tsa_roots: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -107,6 +113,7 @@ def verify_certificate(
     Raises: InputError if `trust` itself is not of its form; never because of `pdf`.
     """
     roots, vkeys = parse_roots(trust.roots), [parse_vkey(text) for text in trust.vkeys]
+    parse_tsa_roots(trust.tsa_roots)
     checks = Checklist()
     signature = _check_signature(checks, pdf, roots, now)
     covered, container = signature or (None, None)
@@ -133,12 +140,20 @@ def verify_certificate(
     checks.run(TIMES, lambda: _check_times(container, covered, roots, envelopes, head, now))
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
     _check_checkpoint(checks, evidence, head, vkeys)
+    _check_checkpoint_time(checks, evidence, envelopes[-1], trust.tsa_roots)
     checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))
     _check_page(checks, pdf[:drawn_bytes], content, evidence_value, render)
     status = check_status(checks, head, evidence, log)
-    checks.not_checked(TIMESTAMP, "the certificate carries no trusted timestamp; its times are the issuer's word")
+    checks.not_checked(TIMESTAMP, _signature_time(checks))
     return Verification(checks.verdict(status), checks.done, content)
+
+
+def _signature_time(checks: Checklist) -> str:
+    """What is known of the time of the signature, which carries no time stamp of its own."""
+    if any(check.name == CHECKPOINT_TIME and check.outcome is Outcome.PASSED for check in checks.done):
+        return "the signature carries no time stamp; that of the checkpoint shows when the log stood as it is used here"
+    return "the certificate carries no trusted timestamp; its times are the issuer's word"
 
 
 def _check_signature(
@@ -218,6 +233,23 @@ def _check_checkpoint(checks: Checklist, evidence: Evidence, head: Head, vkeys: 
         checks.not_checked(CHECKPOINT, f"no key of the log {origin} is among the trusted ones")
         return
     checks.run(CHECKPOINT, lambda: check_note(evidence.checkpoint, evidence.vkey, mine))
+
+
+def _check_checkpoint_time(
+    checks: Checklist, evidence: Evidence, issuance: Envelope, tsa_roots: Sequence[bytes]
+) -> None:
+    """Whether somebody else's clock says when the log stood at the checkpoint."""
+    if evidence.timestamp is None:
+        checks.not_checked(CHECKPOINT_TIME, "the certificate holds no time stamp over its checkpoint")
+        return
+    if not tsa_roots:
+        checks.not_checked(CHECKPOINT_TIME, "no root of a time stamping authority is among the trusted ones")
+        return
+    if find_spec("rfc3161_client") is None:
+        checks.not_checked(CHECKPOINT_TIME, 'rfc3161-client is not installed; type: pip install "magnet-ledger[time]"')
+        return
+    token = evidence.timestamp
+    checks.run(CHECKPOINT_TIME, lambda: check_checkpoint_time(token, evidence.checkpoint, issuance, tsa_roots))
 
 
 def _check_arithmetic(content: Mapping[str, Any], envelopes: Sequence[Envelope], evidence: Evidence) -> str:

@@ -69,7 +69,7 @@ def verify(
     trust: Annotated[
         Path | None,
         typer.Option(
-            help="Folder of trusted *.pem roots and *.vkey log keys; the settings' if left out.",
+            help="Folder of trusted *.pem and *.tsa.pem roots and *.vkey log keys; the settings' if left out.",
             exists=True,
             file_okay=False,
         ),

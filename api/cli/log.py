@@ -1,4 +1,4 @@
-"""`magnet-ledger log`: append, verify, checkpoint, prove."""
+"""`magnet-ledger log`: append, verify, checkpoint, prove, timestamp."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from api.cli.output import EXIT_DONE, EXIT_NEGATIVE, print_checks, print_json, p
 if TYPE_CHECKING:
     from ledger.service.append import Appended
 
-app = typer.Typer(help="The log: append, verify, checkpoint, prove.", no_args_is_help=True)
+app = typer.Typer(help="The log: append, verify, checkpoint, prove, timestamp.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -23,6 +23,7 @@ class ProofFormat(StrEnum):
     """How a proof is written."""
 
     TLOG_PROOF = "tlog-proof"
+    COSE = "cose"
     JSON = "json"
 
 
@@ -111,9 +112,17 @@ def prove(
     seq: Annotated[int, typer.Argument(min=0, help="Sequence number of the entry.")],
     form: Annotated[ProofFormat, typer.Option("--format", help="Form of the proof.")] = ProofFormat.TLOG_PROOF,
 ) -> None:
-    """Prove that entry SEQ is under the last checkpoint."""
+    """Prove that entry SEQ is under the last checkpoint. A COSE receipt is bytes: send it to a file."""
     from api.deps import open_ledger
     from api.settings import load_settings
+
+    if form is ProofFormat.COSE:
+        from ledger.service.receipts import cose_receipt
+
+        with reported():
+            receipt = cose_receipt(open_ledger(load_settings()), seq)
+        sys.stdout.buffer.write(receipt)
+        return
     from ledger.log.proof import parse_tlog_proof
     from ledger.service.checkpoints import prove as prove_entry
 
@@ -126,3 +135,26 @@ def prove(
     print_json(
         {"leaf_index": proof.leaf_index, "path": [node.hex() for node in proof.path], "checkpoint": proof.checkpoint}
     )
+
+
+@app.command()
+def timestamp(as_json: JsonOption = False) -> None:
+    """Have the last checkpoint time stamped by the authority at tsa_url, unless it is already."""
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.log.forms import format_time
+    from ledger.service.timestamps import timestamp_newest
+
+    with reported(as_json):
+        stamped = timestamp_newest(open_ledger(load_settings()))
+    if as_json:
+        print_json(
+            {
+                "time": format_time(stamped.gen_time),
+                "tsa": stamped.tsa,
+                "serial_number": str(stamped.serial_number),
+                "policy": stamped.policy,
+            }
+        )
+    else:
+        say(f"The last checkpoint existed at {stamped.gen_time:%Y-%m-%d %H:%M:%S} UTC, says {stamped.tsa}.")

@@ -112,7 +112,16 @@ def verify_timestamp(
     if rfc3161-client is not installed.
     """
     rfc3161 = _rfc3161_client()
-    trusted = _parse_roots(roots)
+    trusted = parse_tsa_roots(roots)
+    if not trusted:
+        raise InputError(
+            problem(
+                "/tsa_roots",
+                "none",
+                "the root certificate of a time stamping authority",
+                "Put it into the trust folder as NAME.tsa.pem.",
+            )
+        )
     data = stamped_bytes(note)
     response = _parse_token(rfc3161, token)
     if response.status != _GRANTED:
@@ -157,6 +166,16 @@ def verify_timestamp(
         ) from None
 
 
+def parse_tsa_roots(roots: Sequence[bytes]) -> list[list[x509.Certificate]]:
+    """The certificates in each of the files. Raises: InputError if one is not PEM or holds none."""
+    try:
+        return [x509.load_pem_x509_certificates(pem) for pem in roots]
+    except ValueError as error:
+        raise InputError(
+            problem("/tsa_roots", str(error), "certificates in PEM", "Mend or remove the *.tsa.pem file.")
+        ) from None
+
+
 def _parse_token(rfc3161: ModuleType, token: bytes) -> TimeStampResponse:
     if len(token) > MAX_TOKEN_BYTES:
         _malformed(f"{len(token)} bytes", f"at most {MAX_TOKEN_BYTES}")
@@ -193,25 +212,6 @@ def _signer(response: TimeStampResponse) -> x509.Certificate:
         if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
             return certificate
     raise ValueError("the authority's certificate is not in the token")
-
-
-def _parse_roots(roots: Sequence[bytes]) -> list[list[x509.Certificate]]:
-    try:
-        parsed = [x509.load_pem_x509_certificates(pem) for pem in roots]
-    except ValueError as error:
-        raise InputError(
-            problem("/tsa_roots", str(error), "certificates in PEM", "Mend or remove the *.tsa.pem file.")
-        ) from None
-    if not parsed:
-        raise InputError(
-            problem(
-                "/tsa_roots",
-                "none",
-                "the root certificate of a time stamping authority",
-                "Put it into the trust folder as NAME.tsa.pem.",
-            )
-        )
-    return parsed
 
 
 def _rfc3161_client() -> ModuleType:
