@@ -8,9 +8,6 @@ changes.
 
 from __future__ import annotations
 
-import os
-import stat
-import tempfile
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +18,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from ledger.errors import StoreError, problem
+from ledger.store.key_files import (
+    load_private_key,
+    make_private_folder,
+    private_key_pem,
+    read_file,
+    refuse_existing,
+    write_new_file,
+)
+
+__all__ = [
+    "DemoAuthority",
+    "Issuer",
+    "load_issuer",
+    "load_private_key",
+    "make_demo_authority",
+    "make_private_folder",
+    "private_key_pem",
+    "write_demo_authority",
+    "write_new_file",
+]
 
 ROOT_YEARS = 20
 ISSUER_YEARS = 5
@@ -86,7 +103,7 @@ def write_demo_authority(authority: DemoAuthority, keys_dir: Path, trust_dir: Pa
     Raises: StoreError if one of them exists already: a key is never written over.
     """
     for path in (keys_dir / "ca.key", keys_dir / "issuer.key", keys_dir / "issuer.pem", trust_dir / "ca.pem"):
-        _refuse_existing(path)
+        refuse_existing(path)
     make_private_folder(keys_dir)
     write_new_file(keys_dir / "ca.key", private_key_pem(authority.root_key))
     write_new_file(keys_dir / "issuer.key", private_key_pem(authority.issuer.private_key))
@@ -109,7 +126,7 @@ def load_issuer(keys_dir: Path, passphrase: bytes | None = None) -> Issuer:
             problem("", str(key_path), "an ECDSA P-256 key", "Sign with a P-256 key: PDF readers know it.")
         )
     try:
-        chain = x509.load_pem_x509_certificates(_read(chain_path))
+        chain = x509.load_pem_x509_certificates(read_file(chain_path))
     except ValueError as error:
         raise StoreError(problem("", str(chain_path), f"PEM certificates ({error})", "Restore the file.")) from error
     if chain[0].public_key() != private_key.public_key():
@@ -119,78 +136,6 @@ def load_issuer(keys_dir: Path, passphrase: bytes | None = None) -> Issuer:
             )
         )
     return Issuer(chain[0], private_key, tuple(chain[1:]))
-
-
-def load_private_key(path: Path, passphrase: bytes | None = None) -> object:
-    """The private key in the PEM file `path`, of whatever kind.
-
-    Raises: StoreError if it is missing, not a key, its passphrase is wrong, or others than its owner may read it.
-    """
-    pem = _read(path)
-    if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise StoreError(problem("", str(path), "a file that only its owner may read", f"Run: chmod 600 {path}"))
-    try:
-        return serialization.load_pem_private_key(pem, passphrase)
-    except (ValueError, TypeError) as error:
-        raise StoreError(
-            problem("", str(path), f"a private key in PEM form ({error})", "Restore the file, or give its passphrase.")
-        ) from error
-
-
-def private_key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    """The key in PKCS#8 PEM form, not encrypted: the file's mode is what protects it."""
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-
-
-def make_private_folder(folder: Path) -> None:
-    """Makes `folder` if it is not there, and gives it mode 0700."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.chmod(0o700)
-
-
-def write_new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Writes `data` to `path`, whole or not at all, durably, and never over an existing file.
-
-    The bytes go to a temporary file in the same folder, which is then linked to `path`: linking fails if path exists,
-    where renaming would replace it.
-    Raises: StoreError if path exists or cannot be written.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from the start
-    except OSError as error:
-        raise StoreError(problem("", str(path), f"a folder to write in ({error})", "Check the folder.")) from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(temporary, path)
-    except FileExistsError:
-        _refuse_existing(path)
-        raise
-    except OSError as error:
-        raise StoreError(problem("", str(path), f"a place to write to ({error})", "Check disk and folder.")) from error
-    finally:
-        os.unlink(temporary)
-
-
-def _refuse_existing(path: Path) -> None:
-    if path.exists():
-        raise StoreError(
-            problem("", str(path), "no such file yet", "Keep the key, or move it away before making another.")
-        )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise StoreError(
-            problem("", str(path), f"a readable file ({error})", "Restore it, or make keys anew.")
-        ) from error
 
 
 def _name(organisation: str, country: str, common_name: str) -> x509.Name:
