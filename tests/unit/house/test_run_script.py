@@ -78,3 +78,23 @@ def test_a_python_that_is_too_old_is_not_taken(bare_machine: Path) -> None:
     done = run(bare_machine, "demo", path=str(bare_machine / "tools"))
     assert done.returncode == 3
     assert "python3-venv" in done.stderr
+
+
+def test_without_the_programs_that_tests_start_it_says_which_packages_to_install(bare_machine: Path) -> None:
+    checkers = "requirements-checkers.lock"
+    shutil.copy(ROOT / checkers, bare_machine / checkers)
+    # Two environments that are as the lock files say: the script takes no second look at what is inside.
+    for folder in (".venv", ".venv-checkers"):
+        (bare_machine / folder / "bin").mkdir(parents=True)
+        (bare_machine / folder / "bin" / "python").write_text("#!/bin/sh\n")
+        (bare_machine / folder / "bin" / "python").chmod(0o755)
+    lock, project = ((bare_machine / name).read_text() for name in ("requirements-dev.lock", "pyproject.toml"))
+    (bare_machine / ".venv" / "requirements-dev.lock.installed").write_text(f"{bare_machine}\n{lock}{project}")
+    (bare_machine / ".venv-checkers" / "installed").write_text(
+        f"{bare_machine}\n{(bare_machine / checkers).read_text()}"
+    )
+    done = run(bare_machine, "test", path=str(bare_machine / "tools"))
+    assert done.returncode == 3, done.stderr
+    packages = done.stderr.splitlines()[0].removeprefix("run: missing system packages: ").split()
+    assert {"chromium", "openssl", "poppler-utils", "qpdf", "softhsm2", "strace"} <= set(packages)
+    assert f"sudo apt-get install -y {' '.join(packages)}" in done.stderr
