@@ -1,4 +1,4 @@
-"""Tiles, submissions, fencing, idempotency keys of the sender, timestamp tokens.
+"""Tiles, contents, submissions, fencing, idempotency keys of the sender, timestamp tokens.
 
 Revision: 0002, after 0001
 """
@@ -20,6 +20,26 @@ NO_UPDATE = """
     BEGIN SELECT RAISE(ABORT, 'entry is append-only: UPDATE refused'); END
 """
 
+OLD_NO_REPLACE = """
+    CREATE TRIGGER entry_no_replace BEFORE INSERT ON entry
+    WHEN EXISTS (
+        SELECT 1 FROM entry
+        WHERE origin = NEW.origin AND (seq = NEW.seq OR statement_id = NEW.statement_id)
+    )
+    BEGIN SELECT RAISE(ABORT, 'entry is append-only: it exists already'); END
+"""
+
+# A third unique key is a third way for INSERT OR REPLACE to delete a row without firing a DELETE trigger.
+NO_REPLACE = """
+    CREATE TRIGGER entry_no_replace BEFORE INSERT ON entry
+    WHEN EXISTS (SELECT 1 FROM entry WHERE origin = NEW.origin AND seq = NEW.seq)
+        OR EXISTS (SELECT 1 FROM entry WHERE origin = NEW.origin AND statement_id = NEW.statement_id)
+        OR EXISTS (
+            SELECT 1 FROM entry WHERE origin = NEW.origin AND tenant = NEW.tenant AND client_id = NEW.client_id
+        )
+    BEGIN SELECT RAISE(ABORT, 'entry is append-only: it exists already'); END
+"""
+
 
 def text_column(name: str, *, nullable: bool = False) -> sa.Column[str]:
     return sa.Column(name, sa.Text(), nullable=nullable)
@@ -27,11 +47,20 @@ def text_column(name: str, *, nullable: bool = False) -> sa.Column[str]:
 
 def upgrade() -> None:
     op.add_column("head", sa.Column("epoch", BIG_INTEGER, nullable=False, server_default="0"))
+    op.add_column("head", sa.Column("content_size", BIG_INTEGER, nullable=False, server_default="0"))
     op.add_column("entry", sa.Column("tenant", sa.Text(), nullable=False, server_default=sa.text("''")))
     op.add_column("entry", sa.Column("client_id", sa.Text(), nullable=False, server_default=sa.text("''")))
     _name_old_entries()
     op.create_index("ix_entry_origin_tenant_client_id", "entry", ["origin", "tenant", "client_id"], unique=True)
-    op.create_index("ix_entry_origin_content_sha256", "entry", ["origin", "content_sha256"])
+    _replace_trigger("entry_no_replace", NO_REPLACE)
+    op.create_table(
+        "content",
+        sa.Column("content_key", BIG_INTEGER, nullable=False, autoincrement=False),
+        sa.Column("seq", BIG_INTEGER, nullable=False, autoincrement=False),
+        sa.PrimaryKeyConstraint("content_key", "seq", name="pk_content"),
+        sqlite_strict=True,
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "tile",
         text_column("origin"),
@@ -86,11 +115,19 @@ def _name_old_entries() -> None:
         op.execute("ALTER TABLE entry ENABLE TRIGGER entry_no_change")
 
 
+def _replace_trigger(name: str, statement: str) -> None:
+    """On SQLite alone: PostgreSQL's triggers name no columns."""
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(f"DROP TRIGGER {name}")
+        op.execute(statement)
+
+
 def downgrade() -> None:
-    for table in ("timestamp_token", "submission", "tile"):
+    for table in ("timestamp_token", "submission", "tile", "content"):
         op.drop_table(table)
-    op.drop_index("ix_entry_origin_content_sha256", "entry")
+    _replace_trigger("entry_no_replace", OLD_NO_REPLACE)
     op.drop_index("ix_entry_origin_tenant_client_id", "entry")
     op.drop_column("entry", "client_id")
     op.drop_column("entry", "tenant")
+    op.drop_column("head", "content_size")
     op.drop_column("head", "epoch")

@@ -29,7 +29,8 @@ from ledger.log.canonical import Json, canonical_bytes
 from ledger.log.checkpoint import format_vkey
 from ledger.log.envelope import parse_envelope
 from ledger.log.forms import format_time, parse_time
-from ledger.log.statement import Statement, check_commitment, commitment, sign_statement
+from ledger.log.signed import content_sha256, make_signed
+from ledger.log.statement import Statement, check_commitment, commitment
 from ledger.material.batch import add_entry
 from ledger.material.entries import Correction
 from ledger.material.fields import Body, parse_body
@@ -41,7 +42,7 @@ from ledger.service.entry_types import body_type_of
 from ledger.service.factor_library import factor_records
 from ledger.service.state import state_at
 from ledger.store import projection, repository
-from ledger.store.repository import StoredEntry, content_sha256
+from ledger.store.repository import StoredEntry
 from ledger.store.sequencer import Sequencer, open_sequencer
 
 Progress = Callable[[int, int], None]
@@ -104,7 +105,7 @@ def append_entries(
     StoreError if the database cannot do it; BrokenLinkError if the log's end is damaged. Nothing is written then.
     """
     with open_sequencer(ledger.engine, ledger.origin, vault=ledger.vault) as sequencer:
-        size = sequencer.head.tree_size
+        size = sequencer.tree_size
         if expected_tree_size is not None and size != expected_tree_size:
             raise ConflictError(
                 problem("/expected_tree_size", expected_tree_size, f"{size}, the log's size", "Read the log again.")
@@ -134,7 +135,7 @@ def create_log(ledger: Ledger, actor: Actor, role: str = "operator") -> Appended
     Raises: DuplicateIdError if the log has entries already.
     """
     with open_sequencer(ledger.engine, ledger.origin, ledger.now(), ledger.vault) as sequencer:
-        if sequencer.head.tree_size:
+        if sequencer.tree_size:
             raise DuplicateIdError(
                 problem("/origin", ledger.origin, "a log that does not exist yet", "Use the log that is there.")
             )
@@ -183,7 +184,7 @@ def _append(
             progress(index + 1, len(drafts))
     if failures:
         raise _one_error(failures)
-    after = replace(run.state, tree_size=sequencer.head.tree_size, last_leaf_hash=sequencer.head.last_leaf_hash)
+    after = replace(run.state, tree_size=sequencer.tree_size, last_leaf_hash=sequencer.last_leaf_hash)
     if not dry_run:
         sequencer.write()
         projection.update(sequencer.connection, ledger.origin, before.plant, after.plant)
@@ -219,7 +220,7 @@ class _Run:
             with _at(place):
                 return self._repeated(self.known[draft.statement_id], draft, value)
         with _at(place):
-            _check_signer(self.state.plant, self.sequencer.head.tree_size, self.actor, body)
+            _check_signer(self.state.plant, self.sequencer.tree_size, self.actor, body)
             _check_private(draft, value)
         with _at(body_place):
             _check_event_dates(body, parse_time(self.recv, "/recv").date())
@@ -240,7 +241,7 @@ class _Run:
             _check_log_key(self.ledger, self.state.plant, body)
         if isinstance(body, FactorAdoption):
             check_adoption(body, factor_records())
-        seq = self.sequencer.head.tree_size
+        seq = self.sequencer.tree_size
         return add_entry(self.state.plant, seq, entry_type, body, self.ledger.masses)
 
     def _add(self, draft: Draft, value: dict[str, Any], place: str, body_place: str) -> StoredEntry:
@@ -256,8 +257,7 @@ class _Run:
                 body=value,
                 commit={name: commitment(salt, secret) for name, (salt, secret) in private.items()},
             )
-            signature = sign_statement(statement, self.actor.private_key)
-            return self.sequencer.add(statement, signature, self.recv, private)
+            return self.sequencer.add(make_signed(statement, self.actor.private_key, private), self.recv)
         except InputError as error:
             raise InputError(
                 *(replace(item, field=_draft_field(item.field, place, body_place)) for item in error.problems)

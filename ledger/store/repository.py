@@ -5,19 +5,20 @@ Nothing here decides: what may be appended is for `sequencer` and the service.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, LiteralString, TypeVar
 
-from sqlalchemy import Connection, LargeBinary, cast, delete, func, insert, select, text, update
+import psycopg
+from sqlalchemy import Connection, LargeBinary, cast, delete, func, insert, select, text
+from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
 from ledger.errors import BrokenLinkError, ConflictError, MalformedProofError, StoreError, UnknownIdError, problem
-from ledger.log.canonical import canonical_bytes
 from ledger.log.forms import HASH_BYTES
 from ledger.log.merkle import Frontier
-from ledger.log.statement import Statement
+from ledger.log.signed import content_sha256 as content_sha256
+from ledger.store.many import listed
 from ledger.store.tables import CheckpointRow, EntryRow, HeadRow, LogRow, PrivateFieldRow
 from ledger.store.vault import KEY_NAME_BYTES, SealedField, key_id_of
 
@@ -26,14 +27,52 @@ T = TypeVar("T")
 _CHUNK = 500
 """Rows asked for by key at once: below the 999 variables of an old SQLite."""
 
+_COPY_ABOVE = 20
+"""More rows than this go to PostgreSQL by COPY; setting one up costs about as much as these."""
+
+_ENTRY_TYPES = ("text", "int8", "bytea", "bytea", "text", "text", "text", "text", "text")
+_INSERT_ENTRY_SQLITE = (
+    "INSERT INTO entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_ENTRY_POSTGRESQL = (
+    "INSERT INTO entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+)
+_COPY_ENTRY = (
+    "COPY entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
+    " FROM STDIN (FORMAT BINARY)"
+)
+
+_MOVE_HEAD = text(
+    "UPDATE head SET tree_size = :tree_size, last_leaf_hash = :last_leaf_hash, frontier = :frontier,"
+    " content_size = :content_size"
+    " WHERE origin = :origin AND tree_size = :old_tree_size AND last_leaf_hash = :old_last_leaf_hash"
+    " AND epoch = :old_epoch"
+)
+
+_BY_KEY = {
+    "sqlite": "client_id IN (SELECT value FROM json_each(:wanted))",
+    "postgresql": "client_id = ANY(:wanted)",
+}
+_BY_STATEMENT = {
+    "sqlite": "statement_id IN (SELECT value FROM json_each(:wanted))",
+    "postgresql": "statement_id = ANY(:wanted)",
+}
+
 
 @dataclass(frozen=True)
 class Head:
-    """Where a log ends. last_leaf_hash: 32 bytes, empty before the first entry. frontier: its tree."""
+    """Where a log ends. last_leaf_hash: 32 bytes, empty before the first entry. frontier: its tree.
+
+    epoch: of the one who sequences; see `take_office`. content_size: how far the table `content` goes.
+    """
 
     origin: str
     last_leaf_hash: bytes
     frontier: Frontier
+    epoch: int = 0
+    content_size: int = 0
 
     @property
     def tree_size(self) -> int:
@@ -66,21 +105,8 @@ class StoredHead:
     tree_size: int
     last_leaf_hash: bytes
     frontier: bytes
-
-
-def content_sha256(statement: Statement) -> str:
-    """SHA-256, in hex, of what a repeated statement must have in common with the first: all but its id, times and key.
-
-    Of private fields only the names count here: a hash of their values, without salt, could be searched for.
-    """
-    content = {
-        "actor": statement.actor,
-        "body": statement.body,
-        "private": sorted(statement.commit),
-        "refs": list(statement.refs),
-        "type": statement.type,
-    }
-    return hashlib.sha256(canonical_bytes(content)).hexdigest()
+    epoch: int
+    content_size: int
 
 
 def insert_log(connection: Connection, origin: str, created: str) -> None:
@@ -105,9 +131,13 @@ def list_origins(connection: Connection) -> list[str]:
 
 def read_stored_head(connection: Connection, origin: str, *, lock: bool = False) -> StoredHead | None:
     """The head row, None if there is none. lock: on PostgreSQL, hold the row until the transaction ends."""
-    query = select(col(HeadRow.tree_size), col(HeadRow.last_leaf_hash), col(HeadRow.frontier)).where(
-        col(HeadRow.origin) == origin
-    )
+    query = select(
+        col(HeadRow.tree_size),
+        col(HeadRow.last_leaf_hash),
+        col(HeadRow.frontier),
+        col(HeadRow.epoch),
+        col(HeadRow.content_size),
+    ).where(col(HeadRow.origin) == origin)
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     return None if row is None else StoredHead(*row)
 
@@ -119,15 +149,19 @@ def read_head(connection: Connection, origin: str, *, lock: bool = False) -> Hea
     """
     stored = read_stored_head(connection, origin, lock=lock)
     if stored is None:
-        raise StoreError(
-            problem("/origin", origin, "a log of this database", "Make the log first, or correct the setting origin.")
-        )
+        raise _no_log(origin)
     try:
-        return Head(origin, stored.last_leaf_hash, parse_frontier(stored))
+        return Head(origin, stored.last_leaf_hash, parse_frontier(stored), stored.epoch, stored.content_size)
     except MalformedProofError as error:
         raise BrokenLinkError(
             problem("/head", f"a head row that is damaged: {error}", "the head of the log", "Run `log verify`.")
         ) from error
+
+
+def _no_log(origin: str) -> StoreError:
+    return StoreError(
+        problem("/origin", origin, "a log of this database", "Make the log first, or correct the setting origin.")
+    )
 
 
 def parse_frontier(stored: StoredHead) -> Frontier:
@@ -137,26 +171,54 @@ def parse_frontier(stored: StoredHead) -> Frontier:
 
 
 def update_head(connection: Connection, old: Head, new: Head) -> None:
-    """Move the head from old to new. Raises: ConflictError if it is no longer at old."""
+    """Move the head from old to new. Raises: ConflictError if it is no longer at old, or another holds the office."""
     result = connection.execute(
-        update(HeadRow)
-        .where(
-            col(HeadRow.origin) == old.origin,
-            col(HeadRow.tree_size) == old.tree_size,
-            col(HeadRow.last_leaf_hash) == old.last_leaf_hash,
-        )
-        .values(tree_size=new.tree_size, last_leaf_hash=new.last_leaf_hash, frontier=b"".join(new.frontier.peaks))
+        _MOVE_HEAD,
+        {
+            "origin": old.origin,
+            "tree_size": new.tree_size,
+            "last_leaf_hash": new.last_leaf_hash,
+            "frontier": b"".join(new.frontier.peaks),
+            "content_size": new.content_size,
+            "old_tree_size": old.tree_size,
+            "old_last_leaf_hash": old.last_leaf_hash,
+            "old_epoch": old.epoch,
+        },
     )
     if result.rowcount != 1:
         raise ConflictError(
-            problem("/head", "a head that has moved", f"tree size {old.tree_size}", "Send the entries again.")
+            problem(
+                "/head",
+                "a head that has moved",
+                f"tree size {old.tree_size}, epoch {old.epoch}",
+                "Send the entries again.",
+            )
         )
+
+
+def raise_epoch(connection: Connection, origin: str) -> int:
+    """One epoch more: whoever holds an earlier one can no longer write. Returns the new one.
+
+    Raises: StoreError if there is no such log.
+    """
+    epoch: int | None = connection.execute(
+        text("UPDATE head SET epoch = epoch + 1 WHERE origin = :origin RETURNING epoch"), {"origin": origin}
+    ).scalar_one_or_none()
+    if epoch is None:
+        raise _no_log(origin)
+    return epoch
 
 
 def insert_entries(connection: Connection, origin: str, entries: Sequence[StoredEntry]) -> None:
     """New rows of the entry table."""
-    if entries:
-        connection.execute(insert(EntryRow), [{"origin": origin, **vars(entry)} for entry in entries])
+    rows = [(origin, *vars(entry).values()) for entry in entries]
+    if connection.dialect.name == "sqlite":
+        if rows:
+            connection.exec_driver_sql(_INSERT_ENTRY_SQLITE, rows)
+    elif len(rows) > _COPY_ABOVE:
+        copy_rows(connection, _COPY_ENTRY, _ENTRY_TYPES, rows)
+    elif rows:
+        connection.exec_driver_sql(_INSERT_ENTRY_POSTGRESQL, rows)
 
 
 def last_entry(connection: Connection, origin: str) -> StoredEntry | None:
@@ -197,12 +259,39 @@ def entries_at(connection: Connection, origin: str, seqs: Collection[int]) -> di
 
 def entries_by_statement(connection: Connection, origin: str, ids: Collection[str]) -> dict[str, StoredEntry]:
     """The entries whose statements have these ids, as far as there are any."""
-    wanted = sorted(set(ids))
-    found: dict[str, StoredEntry] = {}
-    for start in range(0, len(wanted), _CHUNK):
-        query = _entries(origin).where(col(EntryRow.statement_id).in_(wanted[start : start + _CHUNK]))
-        found.update((row[4], StoredEntry(*row)) for row in connection.execute(query))
-    return found
+    if not ids:
+        return {}
+    query = _entries(origin).where(text(_BY_STATEMENT[connection.dialect.name]))
+    rows = connection.execute(query, {"wanted": listed(connection, sorted(set(ids)))})
+    return {row[4]: StoredEntry(*row) for row in rows}
+
+
+def entries_by_client(
+    connection: Connection, origin: str, tenant: str, client_ids: Collection[str]
+) -> dict[str, StoredEntry]:
+    """The entries that this tenant sent under these ids of theirs, as far as there are any."""
+    if not client_ids:
+        return {}
+    query = _entries(origin).where(col(EntryRow.tenant) == tenant, text(_BY_KEY[connection.dialect.name]))
+    rows = connection.execute(query, {"wanted": listed(connection, sorted(set(client_ids)))})
+    return {row[7]: StoredEntry(*row) for row in rows}
+
+
+def copy_rows(connection: Connection, copy: LiteralString, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Send rows to PostgreSQL by a COPY ... FROM STDIN (FORMAT BINARY), in the connection's transaction.
+
+    types: PostgreSQL's names of the columns' types.
+    Raises: DBAPIError, as SQLAlchemy would for any other statement.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    try:
+        with driver.cursor() as cursor, cursor.copy(copy) as sending:
+            sending.set_types(types)
+            for row in rows:
+                sending.write_row(row)
+    except psycopg.Error as error:
+        raise DBAPIError.instance(copy, None, error, psycopg.Error, dialect=connection.dialect) from error
 
 
 def leaf_hashes(connection: Connection, origin: str, tree_size: int) -> list[bytes]:

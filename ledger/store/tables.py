@@ -54,6 +54,7 @@ class HeadRow(Table, table=True):
     tree_size: number of entries. last_leaf_hash: of the last one, 32 bytes; empty before the first.
     frontier: the peaks of the tree one after the other, 32 bytes each.
     epoch: fencing token: who sequences raises it when taking office and writes only while it is still theirs.
+    content_size: of how many entries, from the first, the content is listed in `content`.
     """
 
     __tablename__ = "head"
@@ -64,6 +65,7 @@ class HeadRow(Table, table=True):
     last_leaf_hash: bytes = Field(sa_type=LargeBinary)
     frontier: bytes = Field(sa_type=LargeBinary)
     epoch: int = Field(default=0, sa_type=BIG_INTEGER, sa_column_kwargs={"server_default": "0"})
+    content_size: int = Field(default=0, sa_type=BIG_INTEGER, sa_column_kwargs={"server_default": "0"})
 
 
 class EntryRow(Table, table=True):
@@ -78,7 +80,6 @@ class EntryRow(Table, table=True):
         UniqueConstraint("origin", "statement_id"),
         Index(None, "origin", "entry_type", "seq"),
         Index(None, "origin", "tenant", "client_id", unique=True),
-        Index(None, "origin", "content_sha256"),
         STRICT,
     )
 
@@ -91,6 +92,21 @@ class EntryRow(Table, table=True):
     content_sha256: str = Field(sa_type=Text)
     tenant: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
     client_id: str = Field(default="", sa_type=Text, sa_column_kwargs={"server_default": text("''")})
+
+
+class ContentRow(Table, table=True):
+    """Derived: which entries may have the same content; see ledger.store.content_rows.
+
+    Not an index of `entry`, because hashes fall anywhere in it: on SQLite each new entry would rewrite a page of its
+    own, and a large import would spend most of its time on that. Here keys can be added many at a time, sorted.
+    content_key: 48 bits of origin and content hash. seq: an entry with that key.
+    """
+
+    __tablename__ = "content"
+    __table_args__ = STRICT | {"sqlite_with_rowid": False}
+
+    content_key: int = Field(primary_key=True, sa_type=BIG_INTEGER, sa_column_kwargs={"autoincrement": False})
+    seq: int = Field(primary_key=True, sa_type=BIG_INTEGER, sa_column_kwargs={"autoincrement": False})
 
 
 class TileRow(Table, table=True):

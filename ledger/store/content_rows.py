@@ -1,0 +1,87 @@
+"""Which entry said the same first: the table `content`, derived from the entries' content hashes.
+
+It holds the first entry of each content alone, so that a lookup stays short however often something is repeated. Its
+keys fall anywhere; added one by one to a large table, each would rewrite a page. So an import of many entries may leave
+the table behind, `head.content_size` says how far it goes, and `catch_up` adds the rest sorted, a run at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+
+from sqlalchemy import Connection, text
+
+from ledger.store.many import listed
+
+CATCH_UP_ENTRIES = 100_000
+"""Entries whose contents are added in one run: some 20 MB of memory."""
+
+_FIRST_SEQS = {
+    "sqlite": text(
+        "SELECT entry.content_sha256, entry.seq FROM content JOIN entry ON entry.origin = :origin"
+        " AND entry.seq = content.seq WHERE content.content_key IN (SELECT value FROM json_each(:keys))"
+    ),
+    "postgresql": text(
+        "SELECT entry.content_sha256, entry.seq FROM content JOIN entry ON entry.origin = :origin"
+        " AND entry.seq = content.seq WHERE content.content_key = ANY(CAST(:keys AS bigint[]))"
+    ),
+}
+# A clash would be two logs with the same 48 bits at the same place; the second is then not listed.
+_INSERT = text("INSERT INTO content (content_key, seq) VALUES (:content_key, :seq) ON CONFLICT DO NOTHING")
+_CONTENTS = text("SELECT content_sha256, seq FROM entry WHERE origin = :origin AND seq >= :start AND seq < :end")
+
+
+def content_key(origin: str, content_sha256: str) -> int:
+    """The key of a content in this log, 48 bits: enough to find a candidate, whose whole hash is then compared."""
+    return int(content_sha256[:12], 16) ^ _key_of_origin(origin)
+
+
+def first_seqs(connection: Connection, origin: str, contents: Collection[str]) -> dict[str, int]:
+    """The first entry with each of these contents, as far as there is one and the table goes."""
+    if not contents:
+        return {}
+    wanted = set(contents)
+    keys = sorted(content_key(origin, content) for content in wanted)
+    rows = connection.execute(
+        _FIRST_SEQS[connection.dialect.name], {"origin": origin, "keys": listed(connection, keys)}
+    )
+    found: dict[str, int] = {}
+    for content, seq in rows:
+        if content in wanted:
+            found[content] = min(seq, found.get(content, seq))
+    return found
+
+
+def insert_contents(connection: Connection, origin: str, first_of: Mapping[str, int]) -> None:
+    """List contents that no entry in the table has, with the entry that says each first."""
+    rows = sorted((content_key(origin, content), seq) for content, seq in first_of.items())
+    if rows:
+        connection.execute(_INSERT, [{"content_key": key, "seq": seq} for key, seq in rows])
+
+
+def catch_up(connection: Connection, origin: str, content_size: int, tree_size: int) -> None:
+    """List the contents of the entries from content_size to tree_size - 1. The caller moves `head.content_size`."""
+    for start in range(content_size, tree_size, CATCH_UP_ENTRIES):
+        end = min(start + CATCH_UP_ENTRIES, tree_size)
+        first_of: dict[str, int] = {}
+        for content, seq in connection.execute(_CONTENTS, {"origin": origin, "start": start, "end": end}):
+            first_of[content] = min(seq, first_of.get(content, seq))
+        known = first_seqs(connection, origin, first_of)
+        insert_contents(connection, origin, {content: seq for content, seq in first_of.items() if content not in known})
+
+
+def rebuild_contents(connection: Connection) -> None:
+    """Make the table anew, for all logs of the database: its rows do not say which log they belong to."""
+    connection.execute(text("DELETE FROM content"))
+    heads = connection.execute(text("SELECT origin, tree_size FROM head ORDER BY origin")).all()
+    for origin, tree_size in heads:
+        catch_up(connection, origin, 0, tree_size)
+    connection.execute(text("UPDATE head SET content_size = tree_size"))
+
+
+@lru_cache
+def _key_of_origin(origin: str) -> int:
+    """48 bits that differ from log to log."""
+    return int.from_bytes(hashlib.sha256(origin.encode("ascii")).digest()[:6], "big")
