@@ -14,13 +14,26 @@ app = typer.Typer(help="The database: schema, backup, restore, derived tables.",
 
 @app.command()
 def upgrade() -> None:
-    """Bring the schema to this version; makes the database if there is none."""
+    """Bring the schema to this version; makes the database if there is none.
+
+    Private values that an older version kept in clear are sealed; older backups still hold them in clear.
+    """
+    from api.deps import new_salt
     from api.settings import load_settings
+    from ledger.service.rebuild import complete_derived
+    from ledger.store.database import make_engine
     from ledger.store.database import upgrade as upgrade_schema
+    from ledger.store.private_rows import PlainSealer, scrub
+    from ledger.store.vault import Vault
 
     with reported():
         settings = load_settings()
-        upgrade_schema(settings.database_url)
+        sealer = PlainSealer(Vault(settings.vault_dir, new_salt))
+        upgrade_schema(settings.database_url, seal=sealer)
+        if sealer.count:
+            scrub(make_engine(settings.database_url), whole=True)
+            say(f"{sealer.count} private values sealed; their keys are in {settings.vault_dir}.")
+        complete_derived(make_engine(settings.database_url))
     say("The schema is up to date.")
 
 
@@ -33,8 +46,11 @@ def backup(
     from ledger.store.backup import backup as backup_database
 
     with reported():
-        backup_database(load_settings().database_url, file)
+        settings = load_settings()
+        backup_database(settings.database_url, file)
     say(f"Written: {file}")
+    say(f"Of private values it holds ciphertext only. Their keys are in {settings.vault_dir}: back that up apart, and")
+    say("replace its copy after each erasure.")
 
 
 @app.command()
