@@ -5,9 +5,9 @@ from __future__ import annotations
 from certificates.affected import corrections_since, state_of_first
 from certificates.evidence import needed_seqs
 from certificates.status import Status, certificate_status
-from ledger.log.merkle import leaf_hash, root_hash
+from ledger.log.merkle import leaf_hash
 from ledger.service.context import Ledger
-from ledger.service.read import entry_bytes, head, leaf_hashes, plant_of
+from ledger.service.read import entry_bytes, head, plant_of, tree_root
 
 
 class AskedLog:
@@ -32,10 +32,10 @@ class AskedLog:
         return leaf_hash(entry_bytes(self._ledger, [seq])[0])
 
     def root(self, tree_size: int) -> bytes | None:
-        """Root of the first tree_size entries by their stored leaf hashes; None if there are fewer."""
+        """Root of the first tree_size entries by the stored tiles; None if there are fewer."""
         if tree_size > head(self._ledger).tree_size:
             return None
-        return root_hash(leaf_hashes(self._ledger, tree_size))
+        return tree_root(self._ledger, tree_size)
 
     def needed(self, kind: str, batch_id: str, tree_size: int) -> list[int]:
         """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""

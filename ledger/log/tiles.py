@@ -314,6 +314,19 @@ class TiledTree:
         """Root of the tree."""
         return self._subtree(0, self.tree_size) if self.tree_size else EMPTY_ROOT
 
+    def node(self, height: int, index: int) -> bytes:
+        """Root of the index-th whole subtree of 2**height leaves, of which the tree must have so many."""
+        level, height_in_tile = divmod(height, TILE_HEIGHT)
+        tile_index, place = divmod(index, TILE_WIDTH >> height_in_tile)
+        rows = self._nodes.get((level, tile_index))
+        if rows is None:
+            tile = Tile(level, tile_index, tile_width(level, tile_index, self.tree_size))
+            data = self._tiles.tile(tile)
+            if len(data) != tile.width * HASH_BYTES:
+                _malformed(f"{tile_path(tile)} of {len(data)} bytes", f"{tile.width * HASH_BYTES} bytes")
+            rows = self._nodes[level, tile_index] = _rows_of_nodes(data)
+        return rows[height_in_tile][place]
+
     def _subtree(self, start: int, end: int) -> bytes:
         """Root over the leaves from start to end - 1, of which there is at least one.
 
@@ -330,22 +343,9 @@ class TiledTree:
         peaks = []
         while start < end:
             size = _largest_power(end - start)
-            peaks.append(self._node(size.bit_length() - 1, start // size))
+            peaks.append(self.node(size.bit_length() - 1, start // size))
             start += size
         return peaks
-
-    def _node(self, height: int, index: int) -> bytes:
-        """Root of the index-th whole subtree of 2**height leaves."""
-        level, height_in_tile = divmod(height, TILE_HEIGHT)
-        tile_index, place = divmod(index, TILE_WIDTH >> height_in_tile)
-        rows = self._nodes.get((level, tile_index))
-        if rows is None:
-            tile = Tile(level, tile_index, tile_width(level, tile_index, self.tree_size))
-            data = self._tiles.tile(tile)
-            if len(data) != tile.width * HASH_BYTES:
-                _malformed(f"{tile_path(tile)} of {len(data)} bytes", f"{tile.width * HASH_BYTES} bytes")
-            rows = self._nodes[level, tile_index] = _rows_of_nodes(data)
-        return rows[height_in_tile][place]
 
 
 @lru_cache(maxsize=256)

@@ -18,6 +18,7 @@ No step holds the database's write lock but the last one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -46,11 +47,20 @@ from ledger.store.checkpoint_rows import checkpoint_at, entry_data, keep_checkpo
 from ledger.store.checkpoint_rows import newest_checkpoint as newest_row
 from ledger.store.database import read_transaction, write_transaction
 from ledger.store.evidence import write_evidence
-from ledger.store.leaf_tiles import StoredTiles
 from ledger.store.pin import check_begins_with, read_pin, swap_pin
 from ledger.store.repository import Head
+from ledger.store.tile_rows import StoredTiles
 
-__all__ = ["SignedHead", "find_proof", "make_checkpoint", "newest_checkpoint", "prove", "sign_head", "verify_log"]
+__all__ = [
+    "SignedHead",
+    "find_proof",
+    "make_checkpoint",
+    "newest_checkpoint",
+    "prove",
+    "refuse",
+    "sign_head",
+    "verify_log",
+]
 
 ATTEMPTS = 20
 """How often to begin again when others move the pin. Each time somebody got ahead, so there is progress."""
@@ -88,9 +98,10 @@ def make_checkpoint(ledger: Ledger, *, full: bool = True) -> str:
     return sign_head(ledger, full=full).note
 
 
-def sign_head(ledger: Ledger, *, full: bool) -> SignedHead:
+def sign_head(ledger: Ledger, *, full: bool, published: str | None = None) -> SignedHead:
     """As make_checkpoint, and whether there was anything to sign.
 
+    published: a note known from elsewhere, read before, that the log must extend as well.
     Raises: StoreError without the log's key or entries; BrokenLinkError if an entry or the head row was changed;
     VerificationError if the log is shorter than a checkpoint signed before, RootMismatchError if it is another history,
     each with a file of evidence beside the pin; ConflictError if others keep moving the pin. Nothing is signed then.
@@ -102,7 +113,8 @@ def sign_head(ledger: Ledger, *, full: bool) -> SignedHead:
             keyring = log_keyring(ledger, connection)
             pinned = None if pinned_note is None else _Earlier(keyring.signers(pinned_note).checkpoint, pinned_note)
             kept = _newest_kept(connection, ledger.origin, keyring)
-            checkpoint = _check_log(ledger, connection, pinned, kept, full=full)
+            seen = None if published is None else _Earlier(keyring.signers(published).checkpoint, published)
+            checkpoint = _check_log(ledger, connection, {"pinned": pinned, "kept": kept, "published": seen}, full=full)
         note = sign_checkpoint(checkpoint, *signers_of(ledger, keyring, checkpoint.tree_size))
         if note == pinned_note and kept is not None and kept.checkpoint == checkpoint:
             return SignedHead(checkpoint, kept.note, is_new=False)
@@ -173,26 +185,29 @@ def _keep(ledger: Ledger, pinned_note: str | None, note: str) -> str:
                     kept = keep_checkpoint(connection, ledger.origin, parse_checkpoint(one)[0].tree_size, one)
         except ConflictError as error:
             # Two notes of one size with different roots: no log that keeps its promise has them.
-            _refuse(ledger, "fork", error, {"pinned": pinned_note, "signed": note})
+            refuse(ledger, "fork", error, {"pinned": pinned_note, "signed": note})
     return kept
 
 
 def _check_log(
-    ledger: Ledger, connection: Connection, pinned: _Earlier | None, kept: _Earlier | None, *, full: bool
+    ledger: Ledger, connection: Connection, signed: Mapping[str, _Earlier | None], *, full: bool
 ) -> Checkpoint:
-    """The checkpoint that may be signed: steps 2 and 3 above. Raises: as sign_head."""
+    """The checkpoint that may be signed: steps 2 and 3 above. Raises: as sign_head.
+
+    signed: what was signed before, by where it is known from; the pin as "pinned".
+    """
     head = repository.read_head(connection, ledger.origin)
     head_root = head.frontier.root()
-    earlier = [one.checkpoint for one in (pinned, kept) if one is not None]
+    pinned = signed["pinned"]
+    earlier = [one.checkpoint for one in signed.values() if one is not None]
     if head.tree_size == 0 and not earlier:
         raise StoreError(problem("/tree_size", 0, "a log with entries", "Append an entry first."))
     tiles = StoredTiles(connection, head.origin)
     evidence: dict[str, object] = {
         "origin": head.origin,
-        "pinned": None if pinned is None else pinned.note,
-        "kept": None if kept is None else kept.note,
         "tree_size": head.tree_size,
         "root": head_root.hex(),
+        **{where: one.note for where, one in signed.items() if one is not None},
     }
     roots: dict[int, bytes] = {}
     if full or pinned is None:
@@ -203,7 +218,7 @@ def _check_log(
                 one, head.tree_size, lambda size: roots.get(size) or root(tiles, size), "the log in the database"
             )
         except VerificationError as error:
-            _refuse(ledger, "rollback" if head.tree_size < one.tree_size else "fork", error, evidence)
+            refuse(ledger, "rollback" if head.tree_size < one.tree_size else "fork", error, evidence)
     if pinned is not None and not roots:
         _hash_entries(connection, head, frontier(tiles, pinned.checkpoint.tree_size), set())
     # Whoever asks for proofs gets them from the stored tiles: those of what is signed must hold.
@@ -216,7 +231,7 @@ def _check_log(
             path = consistency_path(tiles, old.tree_size, head.tree_size)
             verify_consistency(old.tree_size, old.root, head.tree_size, head_root, path)
     except VerificationError as error:
-        _refuse(ledger, "proof", error, evidence | {"path": [one.hex() for one in path]})
+        refuse(ledger, "proof", error, evidence | {"path": [one.hex() for one in path]})
     return Checkpoint(head.origin, head.tree_size, head_root)
 
 
@@ -259,12 +274,16 @@ def _hash_entries(connection: Connection, head: Head, base: Frontier, sizes: set
     return {size: roots[size] for size in sizes & roots.keys()} | {tree.tree_size: tree.root()}
 
 
-def _refuse(
-    ledger: Ledger, kind: str, error: VerificationError | ConflictError, evidence: dict[str, object]
+def refuse(
+    ledger: Ledger, kind: str, error: VerificationError | ConflictError, evidence: Mapping[str, object]
 ) -> NoReturn:
-    """Raise the error again, with the place of the evidence; without it where that could not be written."""
+    """Raise the error again with the place of the evidence, which is put down beside the pin.
+
+    kind: first word of the file's name. Where it cannot be written, the error says that instead.
+    """
+    value = {"findings": [str(one) for one in error.problems], **evidence}
     try:
-        path = write_evidence(ledger.pin_path.parent / "evidence", kind, evidence)
+        path = write_evidence(ledger.pin_path.parent / "evidence", kind, value)
     except StoreError as unwritten:
         raise type(error)(*error.problems, *unwritten.problems) from error
     where = Problem("/evidence", str(path), "a log that extends every checkpoint signed before", "Keep this file.")

@@ -6,10 +6,12 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any, Literal
 
+from sqlalchemy import Connection
+
 from ledger.carbon.factors import FactorBook, make_factor_book
 from ledger.errors import InputError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
-from ledger.log.merkle import inclusion_path
+from ledger.log.tiles import TiledTree
 from ledger.material.balance import BalanceRow, contents, step_balance
 from ledger.material.composition import is_disputed, settled_components
 from ledger.material.genealogy import Link, ancestors, descendants
@@ -22,6 +24,7 @@ from ledger.store import projection, repository
 from ledger.store.database import read_transaction
 from ledger.store.private_rows import read_private
 from ledger.store.repository import Head
+from ledger.store.tile_rows import StoredTiles
 
 BALANCE_PLACES = 4
 """Decimal places of the kg in a balance that is shown: 0.1 g."""
@@ -64,10 +67,13 @@ def entry_bytes(ledger: Ledger, seqs: Collection[int]) -> list[bytes]:
     return [found[seq].data for seq in seqs]
 
 
-def leaf_hashes(ledger: Ledger, tree_size: int) -> list[bytes]:
-    """The stored leaf hashes of the first tree_size entries; fewer if there are fewer."""
+def tree_root(ledger: Ledger, tree_size: int) -> bytes:
+    """Root of the first tree_size entries, by the stored tiles.
+
+    Raises: InputError unless 0 <= tree_size <= size of the log.
+    """
     with read_transaction(ledger.engine) as connection:
-        return repository.leaf_hashes(connection, ledger.origin, tree_size)
+        return _tree(ledger, connection, tree_size).root()
 
 
 def inclusion_proof(ledger: Ledger, seq: int, tree_size: int) -> list[bytes]:
@@ -81,12 +87,18 @@ def inclusion_proof(ledger: Ledger, seq: int, tree_size: int) -> list[bytes]:
 def inclusion_proofs(ledger: Ledger, seqs: Collection[int], tree_size: int) -> list[list[bytes]]:
     """`inclusion_proof` of several entries, in the order given."""
     with read_transaction(ledger.engine) as connection:
-        leaf_hashes = repository.leaf_hashes(connection, ledger.origin, tree_size)
-    if len(leaf_hashes) != tree_size:
+        tree = _tree(ledger, connection, tree_size)
+        return [tree.inclusion_path(seq) for seq in seqs]
+
+
+def _tree(ledger: Ledger, connection: Connection, tree_size: int) -> TiledTree:
+    """The tree of the first tree_size entries. Raises: InputError if there are not as many."""
+    log_size = repository.read_head(connection, ledger.origin).tree_size
+    if not 0 <= tree_size <= log_size:
         raise InputError(
-            problem("/tree_size", tree_size, f"a size up to that of the log, {len(leaf_hashes)}", "Name such a size.")
+            problem("/tree_size", tree_size, f"a size up to that of the log, {log_size}", "Name such a size.")
         )
-    return [inclusion_path(leaf_hashes, seq) for seq in seqs]
+    return TiledTree(StoredTiles(connection, ledger.origin), tree_size)
 
 
 def private_values(ledger: Ledger, seq: int) -> dict[str, str]:

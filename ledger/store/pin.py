@@ -47,7 +47,7 @@ def swap_pin(path: Path, expected_note: str | None, new_note: str) -> None:
         pinned = read_pin(path)
         if pinned != expected_note:
             raise ConflictError(
-                problem(
+                Problem(
                     "/pin",
                     "no pin" if pinned is None else pinned,
                     "no pin" if expected_note is None else expected_note,

@@ -24,7 +24,9 @@ from ledger.log.proof import verify_tlog_proof
 from ledger.service.checkpoints import make_checkpoint, newest_checkpoint, prove
 from ledger.service.context import Ledger, State
 from ledger.service.read import entry_bytes, head, inclusion_proof
+from ledger.store.database import write_transaction
 from ledger.store.pin import read_pin, write_pin
+from ledger.store.repository import insert_log
 from tests.store_samples import (
     ACTOR,
     ORIGIN,
@@ -210,8 +212,8 @@ def test_a_changed_entry_is_not_proved(ledger: Ledger) -> None:
 
 def test_an_empty_log_is_not_signed(database_url: str, tmp_path: Path) -> None:
     ledger = make_ledger(database_url, tmp_path)
-    execute(ledger.engine, f"INSERT INTO log VALUES ('{ORIGIN}', '2026-05-04T08:00:00.000000Z')")
-    execute(ledger.engine, f"INSERT INTO head VALUES ('{ORIGIN}', 0, :n, :n, 0)", n=b"")
+    with write_transaction(ledger.engine) as connection:
+        insert_log(connection, ORIGIN, "2026-05-04T08:00:00.000000Z")
     assert head(ledger).tree_size == 0
     with pytest.raises(StoreError, match="log with entries"):
         make_checkpoint(ledger)

@@ -1,0 +1,235 @@
+"""The publisher: signs the log's head when it has moved, asks witnesses, publishes tiles first and checkpoint last.
+
+What a crash between two steps leaves, and what the next round does:
+
+| after             | there is                                   | the next round                            |
+|-------------------|--------------------------------------------|-------------------------------------------|
+| signing           | nothing: the note was in memory            | begins anew                               |
+| swapping the pin  | a pin that the database does not know      | keeps it with its own note, goes on       |
+| keeping the note  | a note without cosignatures, unpublished   | asks those that are missing, publishes    |
+| asking witnesses  | the same, and witnesses that know it       | asks again, from the size that they know  |
+| some tiles        | tiles that no published checkpoint covers  | finds them there, writes the rest         |
+| all tiles         | the same                                   | publishes the checkpoint                  |
+| publishing        | everything                                 | has nothing to do                         |
+
+At no step are there two signed roots for one size: the pin stands between each signature and the next.
+Neither a witness that fails nor a folder that is full keeps anybody from appending.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from ledger.errors import LedgerError, MalformedProofError, RootMismatchError, VerificationError, problem
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint
+from ledger.log.cosignature import holds_lines_of
+from ledger.log.merkle import leaf_hash, root_hash
+from ledger.log.tiles import (
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    Bundle,
+    Tile,
+    TiledTree,
+    TileReader,
+    bundles_of,
+    consistency_path,
+    format_bundle,
+    root,
+    split_tile,
+    tile_width,
+    tiles_of,
+)
+from ledger.report import Check, failed
+from ledger.service.checkpoints import SignedHead, refuse, sign_head
+from ledger.service.context import Ledger
+from ledger.service.log_keys import log_keyring
+from ledger.store.checkpoint_rows import keep_checkpoint, leaf_rows
+from ledger.store.database import read_transaction, write_transaction
+from ledger.store.pin import check_begins_with
+from ledger.store.repository import read_head
+from ledger.store.tile_folder import TileFolder
+from ledger.store.tile_rows import StoredTiles
+
+WITNESSES = "witnesses"
+
+AskWitnesses: TypeAlias = Callable[[str, Callable[[int], list[bytes]]], tuple[str, list[Check]]]
+"""(note, old size -> consistency path from it) -> the note with the lines of those who co-signed, and what failed."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """What a round of the publisher came to.
+
+    note: newest checkpoint, with its cosignatures. is_new: whether it was signed in this round. published: whether it
+    is in the folder. findings: witnesses that failed.
+    """
+
+    note: str
+    tree_size: int
+    is_new: bool
+    published: bool = False
+    findings: list[Check] = field(default_factory=list)
+
+
+def publish(
+    ledger: Ledger,
+    folder: TileFolder | None = None,
+    ask_witnesses: AskWitnesses | None = None,
+    *,
+    full: bool = False,
+    with_entries: bool = True,
+) -> Round:
+    """One round.
+
+    full: hash every entry anew and compare every published file, not only what came since the last round.
+    with_entries: publish entry bundles, which hold what was logged, beside the hashes.
+    Raises: as ledger.service.checkpoints.sign_head, nothing being signed then; StoreError if the folder cannot be
+    written; RootMismatchError if what is published there is not of this log, or was changed.
+    """
+    published_note = None if folder is None else folder.checkpoint()
+    signed = sign_head(ledger, full=full, published=published_note)
+    note = signed.note
+    findings: list[Check] = []
+    if ask_witnesses is not None and (signed.is_new or _is_missing_witnesses(ledger, note)):
+        note, findings = _cosigned(ledger, signed, ask_witnesses)
+    if folder is not None:
+        publish_tiles(ledger, folder, note, full=full, with_entries=with_entries)
+    return Round(note, signed.checkpoint.tree_size, signed.is_new, folder is not None, findings)
+
+
+def run_publisher(
+    ledger: Ledger,
+    every_seconds: float,
+    stop: threading.Event,
+    folder: TileFolder | None = None,
+    ask_witnesses: AskWitnesses | None = None,
+    *,
+    with_entries: bool = True,
+    report: Callable[[Round | LedgerError], None] = lambda _result: None,
+) -> None:
+    """Rounds, every_seconds apart, until `stop` is set. A round that fails is reported, and the next one tries again.
+
+    report: called with what each round came to.
+    """
+    while not stop.is_set():
+        result: Round | LedgerError
+        try:
+            result = publish(ledger, folder, ask_witnesses, with_entries=with_entries)
+        except LedgerError as error:
+            result = error
+        report(result)
+        stop.wait(every_seconds)
+
+
+def publish_tiles(
+    ledger: Ledger,
+    folder: TileFolder,
+    note: str,
+    *,
+    full: bool = False,
+    with_entries: bool = True,
+) -> None:
+    """Write the files of the tree of `note` that are not published yet, then the note as the folder's checkpoint.
+
+    full: look at every file instead. The note, and what is published in the folder, must be signed by the log's keys.
+    Each file is checked on its way out: entries hash to their tile, a tile to its hash in the tile above, the last
+    tiles to the note's root. Nothing is done if a larger tree is published already.
+    Raises: as publish.
+    """
+    with folder.locked():
+        published_note = folder.checkpoint()  # before the database is read, as the pin is
+        try:
+            with read_transaction(ledger.engine) as connection:
+                keyring = log_keyring(ledger, connection)
+                checkpoint = keyring.signers(note).checkpoint
+                tiles = StoredTiles(connection, ledger.origin)
+                old_size = 0
+                if published_note is not None:
+                    published = keyring.signers(published_note).checkpoint
+                    size = read_head(connection, ledger.origin).tree_size
+                    check_begins_with(published, size, lambda size: root(tiles, size), "the log in the database")
+                    if published.tree_size > checkpoint.tree_size:
+                        return
+                    whole = not full and (not with_entries or _has_entries(folder, published.tree_size))
+                    old_size = published.tree_size if whole else 0
+                _write_tiles(tiles, folder, checkpoint, old_size)
+                if with_entries:
+                    _write_bundles(connection, ledger.origin, folder, checkpoint.tree_size, old_size)
+        except VerificationError as error:
+            refuse(ledger, "published", error, {"published": published_note, "signed": note})
+        if published_note is None or not holds_lines_of(published_note, note):
+            folder.write_checkpoint(note)
+
+
+def _write_tiles(tiles: TileReader, folder: TileFolder, checkpoint: Checkpoint, old_size: int) -> None:
+    """Write the tiles that the tree has and had not at old_size. Raises: RootMismatchError if one does not fit."""
+    tree = TiledTree(tiles, checkpoint.tree_size)
+    if tree.root() != checkpoint.root:
+        raise _misfit(f"stored tiles with root {tree.root().hex()}", f"the signed root {checkpoint.root.hex()}")
+    for tile in tiles_of(checkpoint.tree_size, old_size):
+        data = tiles.tile(tile)
+        hashes = split_tile(data, tile.width)
+        if tile.is_full:  # the partial ones have just been hashed into the root
+            above = tree.node(TILE_HEIGHT * (tile.level + 1), tile.index)
+            if root_hash(hashes) != above:
+                raise _misfit(f"{tile} with root {root_hash(hashes).hex()}", f"{above.hex()}, by the tile above")
+        folder.write(tile, data)
+
+
+def _write_bundles(connection: Connection, origin: str, folder: TileFolder, tree_size: int, old_size: int) -> None:
+    """Write the bundles that the log has and had not at old_size. Raises: RootMismatchError if an entry does not fit.
+
+    Their tiles have been checked.
+    """
+    tiles = StoredTiles(connection, origin)
+    for bundle in bundles_of(tree_size, old_size):
+        start = bundle.index * TILE_WIDTH
+        end = start + bundle.width
+        entries = [data for _seq, _leaf, data in leaf_rows(connection, origin, start, end)]
+        if b"".join(map(leaf_hash, entries)) != tiles.tile(Tile(0, bundle.index, bundle.width)):
+            raise _misfit(f"entries {start} to {end - 1} with other hashes", "those of their tile")
+        folder.write(bundle, format_bundle(entries))
+
+
+def _has_entries(folder: TileFolder, tree_size: int) -> bool:
+    """Whether entries were published, too, when the folder's checkpoint was."""
+    if tree_size == 0:
+        return True
+    index = (tree_size - 1) // TILE_WIDTH
+    return folder.has(Bundle(index, tile_width(0, index, tree_size)))
+
+
+def _is_missing_witnesses(ledger: Ledger, note: str) -> bool:
+    """Whether a witness that is ours to ask has no line under the note."""
+    lines = {(line.name, line.key_hash) for line in parse_checkpoint(note)[1]}
+    asked = zip(ledger.witnesses.witnesses, ledger.witnesses.urls, strict=False)
+    return any(url and (witness.name, witness.key_hash) not in lines for witness, url in asked)
+
+
+def _cosigned(ledger: Ledger, signed: SignedHead, ask_witnesses: AskWitnesses) -> tuple[str, list[Check]]:
+    """The note with the lines of those who co-signed it, kept; and the findings: a witness's failure is no error."""
+
+    def path_from(old_size: int) -> list[bytes]:
+        with read_transaction(ledger.engine) as connection:
+            return consistency_path(StoredTiles(connection, ledger.origin), old_size, signed.checkpoint.tree_size)
+
+    try:
+        note, findings = ask_witnesses(signed.note, path_from)
+        if not holds_lines_of(note, signed.note):
+            expected = "the note with more lines"
+            raise MalformedProofError(problem("/witnesses", note, expected, "Look at the witness's answer."))
+    except LedgerError as error:
+        return signed.note, [failed(WITNESSES, str(error))]
+    if note != signed.note:
+        with write_transaction(ledger.engine) as connection:
+            note = keep_checkpoint(connection, ledger.origin, signed.checkpoint.tree_size, note)
+    return note, findings
+
+
+def _misfit(found: str, expected: str) -> RootMismatchError:
+    return RootMismatchError(problem("/tiles", found, expected, "Nothing of it was published. Run `log verify`."))
