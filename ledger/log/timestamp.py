@@ -2,7 +2,8 @@
 
 What is stamped is the part of the signed note that never changes: the text, the empty line and the log's own signature
 line (the first whose key name is the origin). Witnesses' lines, which come later, are left out. A token so shows that
-the checkpoint and the log's signature of it existed: who steals the log's key later cannot have them stamped earlier.
+the checkpoint and that line existed. Who judges a key by a token's time must make sure that the line is by that key
+(verify_stamped_signature): who steals a key later cannot have had its signature stamped earlier.
 
 Verifying needs rfc3161-client, which the extra `time` installs, and no network.
 """
@@ -20,7 +21,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ledger.errors import BadSignatureError, InputError, MalformedProofError, StoreError, VerificationError, problem
-from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.checkpoint import Checkpoint, VerifierKey, parse_checkpoint, verify_checkpoint
 from ledger.log.forms import format_base64
 
 if TYPE_CHECKING:
@@ -70,6 +71,14 @@ def stamped_bytes(note: str) -> bytes:
             )
         )
     return f"{checkpoint.body()}\n— {own.name} {format_base64(own.key_hash + own.signature)}\n".encode()
+
+
+def verify_stamped_signature(note: str, vkey: VerifierKey) -> Checkpoint:
+    """The checkpoint, if the signature line that a token over it is over is by this key, and holds.
+
+    Raises: as verify_checkpoint; a line of this key elsewhere in the note does not count.
+    """
+    return verify_checkpoint(stamped_bytes(note).decode("utf-8"), vkey)
 
 
 def make_timestamp_request(note: str, nonce: int, hash_name: HashName = "sha256") -> bytes:

@@ -77,6 +77,14 @@ def timestamp_newest(ledger: Ledger) -> Timestamp:
     return verify_timestamp(timestamp_note(ledger, note), note, ledger.tsa_roots)
 
 
+def timestamp_if_due(ledger: Ledger) -> Timestamp | None:
+    """Have the newest checkpoint stamped where timestamp_due says so; for a loop that publishes. None if it was not.
+
+    Raises: as timestamp_newest. Nothing was lost then: the next round asks again.
+    """
+    return timestamp_newest(ledger) if timestamp_due(ledger, ledger.now()) else None
+
+
 def timestamp_note(ledger: Ledger, note: str) -> bytes:
     """A verified token over this checkpoint: the one kept, or else a new one, which is kept.
 

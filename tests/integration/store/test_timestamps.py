@@ -23,6 +23,7 @@ from ledger.service.timestamps import (
     ask_authority,
     check_authority,
     timestamp_due,
+    timestamp_if_due,
     timestamp_newest,
     timestamp_note,
     verify_timestamps,
@@ -115,7 +116,10 @@ def test_daily_token_is_due_when_there_is_something_new_and_the_last_one_is_a_da
         make_checkpoint(ledger)
         assert not timestamp_due(ours, start + timedelta(hours=23))
         assert timestamp_due(ours, start + timedelta(hours=24))
-        timestamp_newest(ours)
+        assert timestamp_if_due(ours) is None  # by its own clock minutes have passed
+        tomorrow = replace(ours, now=lambda: start + timedelta(hours=24))
+        assert timestamp_if_due(tomorrow) is not None
+        assert timestamp_if_due(tomorrow) is None
     assert [size for size, _, _ in kept(ledger)] == [3, 4]
     assert [check.outcome for check in verify_timestamps(ours)] == [Outcome.PASSED] * 2
 

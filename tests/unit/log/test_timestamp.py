@@ -16,16 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import BadSignatureError, InputError, LedgerError, MalformedProofError, VerificationError
-from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.checkpoint import make_verifier_key, parse_checkpoint, verify_checkpoint
 from ledger.log.timestamp import (
     MAX_NONCE,
     MAX_TOKEN_BYTES,
     make_timestamp_request,
     stamped_bytes,
+    verify_stamped_signature,
     verify_timestamp,
 )
 from tests.local_tsa import OTHER_POLICY, POLICY, LocalTsa, make_local_tsa
-from tests.log_samples import make_log, make_note
+from tests.log_samples import LOG_KEY, ORIGIN, make_log, make_note
 
 NOTE = make_note(make_log(3))
 OTHER_NOTE = make_note(make_log(4))
@@ -78,6 +79,17 @@ def test_what_is_stamped_stays_when_witnesses_add_their_lines(tsa: LocalTsa, tok
 def test_note_without_a_line_of_the_log_has_nothing_to_stamp() -> None:
     with pytest.raises(MalformedProofError):
         stamped_bytes(NOTE.split("\n\n")[0] + "\n\n" + WITNESS_LINE)
+
+
+def test_line_put_before_a_keys_own_is_what_is_stamped_and_does_not_date_the_keys_signature() -> None:
+    """Else a tree could be stamped with any line in that place, and be signed when the key has been stolen."""
+    vkey = make_verifier_key(ORIGIN, LOG_KEY.public_key())
+    assert verify_stamped_signature(NOTE + WITNESS_LINE, vkey) == parse_checkpoint(NOTE)[0]
+    head, line = NOTE.split("\n\n")
+    planted = f"{head}\n\n— {ORIGIN} AAAAAAAA\n{line}"
+    assert verify_checkpoint(planted, vkey) == parse_checkpoint(NOTE)[0]
+    with pytest.raises(BadSignatureError):
+        verify_stamped_signature(planted, vkey)
 
 
 def test_token_over_another_checkpoint_is_refused_by_both(tsa: LocalTsa, token: bytes) -> None:
