@@ -32,6 +32,9 @@ def examine(settings: Settings) -> list[Check]:
             passed("log-key", "checkpoints can be signed") if has_key else failed("log-key", "keys/log.key is missing")
         )
         checks.append(_pin(settings, size))
+        from ledger.service.private_audit import check_vault
+
+        checks.extend(check_vault(ledger))
     for name, load in (
         ("operator-key", operator_actor),
         ("issuer", issuer_of),

@@ -6,6 +6,7 @@ is no vault at all (an auditor with a copy of the database), the values cannot b
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,11 +20,15 @@ from ledger.material.private import PRIVATE_ERASED, Erasures, PrivateErased, mak
 from ledger.report import Check, failed, not_checked, passed
 from ledger.service.context import Ledger
 from ledger.store import repository
+from ledger.store.database import read_transaction
 from ledger.store.private_rows import open_row, unused_keys
 from ledger.store.vault import PrivateField, SealedField
 
 VALUES = "private-fields"
 ERASURES = "private-erasures"
+
+VAULT_CLOSED = "vault-closed"
+VAULT_KEYS = "vault-keys"
 
 _RESUME = "`magnet-ledger private erase --resume` finishes it"
 
@@ -37,6 +42,42 @@ def erasures_of(connection: Connection, origin: str) -> Erasures:
         except LedgerError:
             continue
     return make_erasures(found)
+
+
+def check_vault(ledger: Ledger) -> list[Check]:
+    """Whether the vault can do its work: nobody else reads it, and every private value has its key.
+
+    A value that an entry erases needs none. Reads no value. Raises: StoreError.
+    """
+    vault = ledger.vault
+    with read_transaction(ledger.engine) as connection:
+        keys = _keys_wanted(connection, ledger)
+    if not vault.exists():
+        if keys:
+            why = f"there is no vault {vault.folder}, and private values under {len(keys)} keys: put it back"
+            return [failed(VAULT_KEYS, why)]
+        return [not_checked(VAULT_KEYS, "no private value was logged yet", required=False)]
+    files = vault.files()
+    open_ones = [path.name for path in (vault.folder, *files) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    if open_ones:
+        closed = failed(VAULT_CLOSED, f"others can read {', '.join(open_ones[:3])}: chmod -R go= {vault.folder}")
+    else:
+        closed = passed(VAULT_CLOSED, f"{vault.folder}: {len(files)} keys, readable by their owner only")
+    lost = sorted(scope for scope, key_id in keys if not vault.has_key(ledger.origin, scope, key_id))
+    if lost:
+        detail = f"no key for private values of {', '.join(lost[:3])} ({len(lost)} in all), and no entry erases them"
+        return [closed, failed(VAULT_KEYS, f"{detail}: put the vault back from its backup")]
+    return [closed, passed(VAULT_KEYS, f"{len(keys)} keys are needed, and there")]
+
+
+def _keys_wanted(connection: Connection, ledger: Ledger) -> set[tuple[str, bytes]]:
+    """Scope and id of each key that a private value needs which no entry erases."""
+    erasures = erasures_of(connection, ledger.origin)
+    return {
+        (row.scope, row.key_id)
+        for row in repository.private_fields(connection, ledger.origin)
+        if erasures.erased_by(row.seq, row.field, row.scope) is None
+    }
 
 
 class PrivateAudit:
@@ -56,8 +97,16 @@ class PrivateAudit:
         self._rows = _from(repository.private_fields(connection, ledger.origin), start)
         self._next = next(self._rows, None)
 
+    @property
+    def next_seq(self) -> int | None:
+        """Number of the entry that the next private value is kept for, None if none is left."""
+        return None if self._next is None else self._next.seq
+
     def look(self, seq: int, body: Mapping[str, Any], commit: Mapping[str, str]) -> None:
-        """Check the private values of entry `seq`, which are kept for it. Sequence numbers must rise."""
+        """Check the private values of entry `seq`, which are kept for it. Sequence numbers must rise.
+
+        Entries that commit to nothing and have no value kept (see next_seq) may be left out.
+        """
         rows = {row.field: row for row in self._rows_of(seq)}
         for name in rows.keys() - commit.keys():
             self._fail(VALUES, f"entry {seq} commits to no private field {name!r:.80}", seq)

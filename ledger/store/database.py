@@ -170,7 +170,7 @@ def upgrade(url: str, revision: str = "head", seal: Sealer | None = None) -> Non
 
     Makes the SQLite file if there is none, in a folder that must exist, for its owner's eyes only: it holds password
     hashes. Its -wal and -shm files get the same rights.
-    seal: for private values that an older schema holds in clear; see ledger.store.private_rows.make_sealer.
+    seal: for private values that an older schema holds in clear; see ledger.store.private_rows.PlainSealer.
     Raises: StoreError if the database belongs to another program or cannot be written, or holds values in clear and
     there is no seal.
     """

@@ -16,7 +16,6 @@ from ledger.log.canonical import parse_canonical
 from ledger.log.envelope import parse_envelope
 from ledger.material.private import subject_of
 from ledger.store import repository
-from ledger.store.database import Sealer
 from ledger.store.vault import DataKey, PrivateField, SealedField, Vault, seal, unseal
 
 
@@ -97,38 +96,44 @@ def destroy_unused_keys(connection: Connection, vault: Vault, origin: str, scope
     return len(unused)
 
 
-def make_sealer(vault: Vault) -> Sealer:
-    """Seals what an older schema holds in clear, for `ledger.store.database.upgrade`.
+class PlainSealer:
+    """Seals what an older schema holds in clear, for `ledger.store.database.upgrade`. count: of values sealed so far.
 
     A value whose entry is not there is kept with the subject "entry/<seq>".
     """
-    keys: dict[tuple[str, str], DataKey] = {}
 
-    def seal_value(
-        origin: str, seq: int, field: str, salt: bytes, value: str, entry: bytes | None
+    def __init__(self, vault: Vault) -> None:
+        self.count = 0
+        self._vault = vault
+        self._keys: dict[tuple[str, str], DataKey] = {}
+
+    def __call__(
+        self, origin: str, seq: int, field: str, salt: bytes, value: str, entry: bytes | None
     ) -> tuple[str, bytes]:
+        """Scope and sealed value. Raises: VerificationError if the entry cannot be read; StoreError."""
         body = {} if entry is None else parse_envelope(entry).statement.body
         scope = subject_of(body, seq)
-        if (origin, scope) not in keys:
-            keys[origin, scope] = vault.make_keys(origin, [scope])[scope]
+        if (origin, scope) not in self._keys:
+            self._keys[origin, scope] = self._vault.make_keys(origin, [scope])[scope]
         private = PrivateField(seq, field, scope, salt, parse_canonical(value.encode("utf-8")))
-        return scope, seal(keys[origin, scope], vault.new_nonce(), origin, private).sealed
+        self.count += 1
+        return scope, seal(self._keys[origin, scope], self._vault.new_nonce(), origin, private).sealed
 
-    return seal_value
 
-
-def scrub(engine: Engine) -> bool:
+def scrub(engine: Engine, *, whole: bool = False) -> bool:
     """Have the database forget what was deleted: its journal emptied, its free space given back.
 
-    What was there was ciphertext; this keeps less of it. Returns whether it could be done now: readers of an older
-    state hold it up.
+    What an erasure deletes is ciphertext; this keeps less of it. whole: write a SQLite file anew, for what stood in it
+    in clear. Returns whether it could be done now: readers of an older state hold it up.
     """
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM private_field")
         return True
-    raw = engine.raw_connection()  # a checkpoint cannot be made inside a transaction
+    raw = engine.raw_connection()  # neither can be done inside a transaction
     try:
+        if whole:
+            raw.cursor().execute("VACUUM")
         (busy, _, _) = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     finally:
         raw.close()

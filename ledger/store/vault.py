@@ -164,6 +164,10 @@ class Vault:
             )
         return key
 
+    def has_key(self, origin: str, scope: str, key_id: bytes) -> bool:
+        """Whether there is a file for this key."""
+        return self._path(origin, scope, key_id).exists()
+
     def key_ids(self, origin: str, scope: str) -> set[bytes]:
         """Ids of the keys that there are for a scope. Raises: StoreError."""
         prefix = _scope_name(origin, scope) + "-"
@@ -208,7 +212,12 @@ class Vault:
 
     def _unusable(self, error: OSError) -> StoreError:
         return StoreError(
-            problem("/vault_dir", f"{self.folder}: {error}", "a vault that can be used", "Check path, rights and room.")
+            problem(
+                "/vault_dir",
+                f"{error.strerror}: {self.folder}",
+                "a vault that can be used",
+                "Check path, rights and room.",
+            )
         )
 
 
