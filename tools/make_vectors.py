@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from ledger.log.envelope import GENESIS_PREV, Envelope, envelope_bytes
 from ledger.log.forms import format_base64
 from ledger.log.merkle import consistency_path, inclusion_path, leaf_hash, root_hash
 from ledger.log.proof import InclusionProof, format_tlog_proof
+from ledger.log.receipt import Receipt, format_receipt, make_receipt, parse_receipt
 from ledger.log.statement import (
     STATEMENT_TYPE,
     Statement,
@@ -330,11 +332,90 @@ def proof_vectors() -> dict[str, object]:
     }
 
 
+def receipt_corruptions(receipt: Receipt) -> dict[str, tuple[bytes, str]]:
+    """Name -> (changed receipt, error it must meet)."""
+    good = format_receipt(receipt)
+    headers, other_headers = "47a2012719018b01", "47a2012619018b01"
+    last = receipt.path[-1]
+
+    def swapped(old: str, new: str) -> bytes:
+        return bytes.fromhex(replaced(good.hex(), old, new))
+
+    return {
+        "index of another entry": (format_receipt(replace(receipt, leaf_index=1)), MALFORMED),
+        "index beyond the tree": (format_receipt(replace(receipt, leaf_index=5)), MALFORMED),
+        "tree of another shape": (format_receipt(replace(receipt, tree_size=3)), MALFORMED),
+        "hash changed": (format_receipt(replace(receipt, path=(*receipt.path[:-1], bytes(32)))), BAD_SIGNATURE),
+        "hash dropped": (format_receipt(replace(receipt, path=receipt.path[:-1])), MALFORMED),
+        "hash added": (format_receipt(replace(receipt, path=(*receipt.path, last))), MALFORMED),
+        "hashes in reverse": (format_receipt(replace(receipt, path=receipt.path[::-1])), BAD_SIGNATURE),
+        "signature changed": (good[:-1] + bytes([good[-1] ^ 1]), BAD_SIGNATURE),
+        "no tag": (good[1:], MALFORMED),
+        "another algorithm": (swapped(headers, other_headers), MALFORMED),
+        "another kind of tree": (swapped(headers, headers[:-2] + "02"), MALFORMED),
+        "root as payload": (swapped("f65840", "5820" + bytes(32).hex() + "5840"), MALFORMED),
+        "empty payload": (swapped("f65840", "405840"), MALFORMED),
+        "one more unsigned header": (swapped("a119018ca12081", "a20440" + "19018ca12081"), MALFORMED),
+        "index in two bytes": (swapped("586a83050283", "586b8305180283"), MALFORMED),
+        "two proofs": (swapped("a119018ca12081", "a119018ca12082"), MALFORMED),
+        "byte at the end": (good + b"\x00", MALFORMED),
+        "byte cut off": (good[:-1], MALFORMED),
+        "nothing": (b"", MALFORMED),
+    }
+
+
+def receipt_vectors() -> dict[str, object]:
+    """A COSE receipt, what proves the same, corruptions, and other entries."""
+    key = key_of(LOG_SEED)
+    entries = make_entries(5)
+    leaves = [leaf_hash(entry) for entry in entries]
+    checkpoint = Checkpoint(ORIGIN, 5, root_hash(leaves))
+    made = make_receipt(entries[2], 2, inclusion_path(leaves, 2), checkpoint, key)
+    receipt = parse_receipt(made)
+    other_size = format_receipt(replace(receipt, tree_size=8))
+    return {
+        "public_key_hex": key.public_key().public_bytes_raw().hex(),
+        "entry": entries[2].decode(),
+        "leaf_index": 2,
+        "tree_size": 5,
+        "root_hex": checkpoint.root.hex(),
+        "accepted": [
+            {"name": "as made", "receipt_hex": made.hex(), "of_the_checkpoint": True},
+            {
+                "name": "a size in which the path is the same",
+                "receipt_hex": other_size.hex(),
+                "of_the_checkpoint": False,
+            },
+        ],
+        "refused": [
+            {"name": name, "receipt_hex": changed.hex(), "error": error}
+            for name, (changed, error) in receipt_corruptions(receipt).items()
+        ]
+        + [
+            {
+                "name": "signed by a stranger",
+                "receipt_hex": make_receipt(entries[2], 2, receipt.path, checkpoint, key_of(STRANGER_SEED)).hex(),
+                "error": BAD_SIGNATURE,
+            }
+        ],
+        "other_entries": [
+            {"name": "the entry after it", "entry": entries[3].decode(), "error": MALFORMED},
+            {
+                "name": "one digit changed",
+                "entry": replaced(entries[2].decode(), "28.40", "28.41"),
+                "error": BAD_SIGNATURE,
+            },
+            {"name": "a line feed added", "entry": entries[2].decode() + "\n", "error": MALFORMED},
+        ],
+    }
+
+
 MAKERS: dict[str, Callable[[], dict[str, object]]] = {
     "canonical.json": canonical_vectors,
     "entries.json": entry_vectors,
     "checkpoint.json": checkpoint_vectors,
     "tlog-proof.json": proof_vectors,
+    "cose-receipt.json": receipt_vectors,
 }
 
 

@@ -16,6 +16,7 @@ from ledger.log.checkpoint import Checkpoint, parse_vkey, verify_checkpoint
 from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from ledger.log.proof import parse_tlog_proof, verify_tlog_proof
+from ledger.log.receipt import parse_receipt, verify_receipt
 from ledger.log.statement import verify_statement_signature
 from ledger.report import all_hold
 from tools.make_vectors import make_vectors
@@ -131,3 +132,37 @@ def test_corrupted_proofs(case: dict[str, str]) -> None:
 def test_entries_that_are_not_the_proved_one(case: dict[str, str]) -> None:
     with pytest.raises(RootMismatchError):
         verify_tlog_proof(PROOF["accepted"][0]["proof"], case["entry"].encode(), parse_vkey(PROOF["vkey"]))
+
+
+# COSE receipt
+
+RECEIPT = vectors("cose-receipt.json")
+RECEIPT_KEY = Ed25519PublicKey.from_public_bytes(bytes.fromhex(RECEIPT["public_key_hex"]))
+RECEIPT_CHECKPOINT = Checkpoint(CHECKPOINT["origin"], RECEIPT["tree_size"], bytes.fromhex(RECEIPT["root_hex"]))
+
+
+@by_name(RECEIPT["accepted"])
+def test_receipts_over_the_same_root(case: dict[str, Any]) -> None:
+    """Where the tree size is not the checkpoint's, only the checkpoint can tell."""
+    data, entry = bytes.fromhex(case["receipt_hex"]), RECEIPT["entry"].encode()
+    assert verify_receipt(data, entry, RECEIPT_KEY).hex() == RECEIPT["root_hex"]
+    assert parse_receipt(data).leaf_index == RECEIPT["leaf_index"]
+    if case["of_the_checkpoint"]:
+        assert verify_receipt(data, entry, RECEIPT_KEY, RECEIPT_CHECKPOINT).hex() == RECEIPT["root_hex"]
+    else:
+        with pytest.raises(RootMismatchError):
+            verify_receipt(data, entry, RECEIPT_KEY, RECEIPT_CHECKPOINT)
+
+
+@by_name(RECEIPT["refused"])
+def test_corrupted_receipts(case: dict[str, str]) -> None:
+    with pytest.raises(VerificationError) as caught:
+        verify_receipt(bytes.fromhex(case["receipt_hex"]), RECEIPT["entry"].encode(), RECEIPT_KEY)
+    assert caught.value.slug == case["error"]
+
+
+@by_name(RECEIPT["other_entries"])
+def test_entries_that_are_not_the_receipts(case: dict[str, str]) -> None:
+    with pytest.raises(VerificationError) as caught:
+        verify_receipt(bytes.fromhex(RECEIPT["accepted"][0]["receipt_hex"]), case["entry"].encode(), RECEIPT_KEY)
+    assert caught.value.slug == case["error"]
