@@ -19,6 +19,7 @@ ISSUANCE = "issuance"
 TIMES = "times"
 INCLUSION = "inclusion-proofs"
 CHECKPOINT = "checkpoint-signature"
+WITNESSES = "witnesses"
 CHECKPOINT_TIME = "checkpoint-time"
 ENTRIES = "entry-signatures"
 ARITHMETIC = "arithmetic"
@@ -48,9 +49,9 @@ class Checklist:
 
     _ORDER = (
         SIGNED_BYTES, CONTAINER, SIGNATURE, SIGNER, UPDATE, CONTENT, ISSUANCE, TIMES, INCLUSION, CHECKPOINT,
-        CHECKPOINT_TIME, ENTRIES, ARITHMETIC, PAGE, STATUS, TIMESTAMP,
+        WITNESSES, CHECKPOINT_TIME, ENTRIES, ARITHMETIC, PAGE, STATUS, TIMESTAMP,
     )  # fmt: skip
-    _OPTIONAL = (CHECKPOINT_TIME, PAGE, STATUS, TIMESTAMP)
+    _OPTIONAL = (WITNESSES, CHECKPOINT_TIME, PAGE, STATUS, TIMESTAMP)
 
     def __init__(self) -> None:
         self._by_name: dict[str, Check] = {}
@@ -68,6 +69,10 @@ class Checklist:
 
     def not_checked(self, name: str, why: str) -> None:
         self._by_name[name] = not_checked(name, why, required=name not in self._OPTIONAL)
+
+    def add(self, check: Check) -> None:
+        """A check that was made elsewhere; its name is one of these."""
+        self._by_name[check.name] = check
 
     def skip_rest(self, why: str) -> None:
         """Every check without an outcome is not checked."""

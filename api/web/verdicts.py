@@ -90,6 +90,7 @@ _TITLES = {
     "inclusion-proofs": "Every entry behind the figures lies in the plant’s log",
     "entry-signatures": "Every entry is signed by a key that the log knows",
     "checkpoint-signature": "The log’s state is signed by the log’s key",
+    "witnesses": "Witnesses have seen the log in that state, and one history of it",
     "checkpoint-time": "A third party’s timestamp says when the log was in that state",
     "arithmetic": "The figures, computed again from the entries, are the same",
     "page": "The page, drawn again from the data, is the same",

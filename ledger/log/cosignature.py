@@ -218,6 +218,23 @@ def add_signature_lines(note: str, lines: Sequence[str]) -> str:
     return note
 
 
+def without_cosignatures(note: str, witnesses: Sequence[WitnessKey]) -> str:
+    """The note without the lines that bear the name and key hash of one of these witnesses.
+
+    Raises: MalformedProofError if the note is none, or nothing would be left.
+    """
+    theirs = {(witness.name, witness.key_hash) for witness in witnesses}
+    checkpoint, lines = parse_checkpoint(note)
+    kept = [
+        f"— {line.name} {format_base64(line.key_hash + line.signature)}\n"
+        for line in lines
+        if (line.name, line.key_hash) not in theirs
+    ]
+    bare = f"{checkpoint.body()}\n{''.join(kept)}"
+    parse_checkpoint(bare)
+    return bare
+
+
 def holds_lines_of(note: str, earlier: str) -> bool:
     """Whether `note` is `earlier`, perhaps with more signature lines: same text, no line gone.
 

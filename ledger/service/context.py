@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine
@@ -23,7 +24,11 @@ from ledger.log.keyring import Keyring
 from ledger.log.statement import key_id
 from ledger.material.chemistry import atomic_masses
 from ledger.material.plant import EMPTY_PLANT, Plant
+from ledger.report import Check
 from ledger.store.vault import Vault
+
+AskWitnesses: TypeAlias = Callable[[str, Callable[[int], list[bytes]]], tuple[str, list[Check]]]
+"""(note, old size -> consistency path from it) -> the note with the lines of those who co-signed, and what failed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,8 @@ class Ledger:
     next_log_key: signs them too, while one log key hands over to the next.
     log_keys: history of the log's keys as trusted here; that of log_key alone if None.
     vault_dir: folder of the keys that private values are sealed with; beside pin_path's folder if None.
-    witnesses: who is asked to co-sign checkpoints. tsa_url: who is asked for time stamps, None for nobody.
+    witnesses: who is to co-sign checkpoints. ask_witnesses: asks them, None where nobody is to be asked.
+    tsa_url: who is asked for time stamps, None for nobody.
     tsa_roots: certificates, PEM, of the authorities that are trusted to tell the time.
     pin_path: file outside the database with the last checkpoint that was signed.
     now: aware time. new_id: UUID of version 7 as text. new_salt: 32 random bytes.
@@ -80,6 +86,7 @@ class Ledger:
     log_keys: Keyring | None = None
     vault_dir: Path | None = None
     witnesses: WitnessPolicy = NO_WITNESSES
+    ask_witnesses: AskWitnesses | None = field(default=None, repr=False)
     tsa_url: str | None = None
     tsa_roots: tuple[bytes, ...] = ()
     state: State = field(default_factory=State, repr=False)

@@ -28,6 +28,7 @@ from ledger.log.cosignature import (
     holds_lines_of,
     make_witness_key,
     parse_witness_vkey,
+    without_cosignatures,
 )
 from ledger.log.forms import format_base64, parse_base64
 from ledger.report import Outcome
@@ -248,6 +249,13 @@ def test_a_line_of_a_key_that_has_one_is_not_added_again() -> None:
 def test_what_is_no_signature_line_is_not_added(line: str) -> None:
     with pytest.raises(MalformedProofError):
         add_signature_lines(NOTE, [line])
+
+
+def test_a_note_without_its_cosignatures_is_the_one_that_the_log_signed() -> None:
+    assert without_cosignatures(COSIGNED, WITNESSES) == NOTE
+    assert without_cosignatures(COSIGNED, WITNESSES[1:]) == NOTE + line_of(0, NOTE)
+    with pytest.raises(MalformedProofError):
+        without_cosignatures(NOTE.split("\n\n")[0] + "\n\n" + line_of(0, NOTE), WITNESSES)
 
 
 def test_a_note_holds_the_lines_of_an_earlier_one_only_with_the_same_text() -> None:
