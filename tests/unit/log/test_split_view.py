@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ledger.errors import BadSignatureError, InputError, MalformedProofError, VerificationError
+from ledger.errors import BadSignatureError, InputError, MalformedProofError, StoreError, VerificationError, problem
 from ledger.log.checkpoint import Checkpoint, format_vkey, make_verifier_key, sign_checkpoint
 from ledger.log.cosignature import add_signature_lines
 from ledger.log.merkle import consistency_path, leaf_hash, root_hash
@@ -165,6 +165,22 @@ def test_two_checkpoints_of_two_histories_give_evidence_that_convinces(small: in
 
 def test_sizes_that_differ_are_not_compared_without_the_larger_tree_s_tiles() -> None:
     for tiles in (None, Tiles(LEAVES)):
+        check, evidence = compare_checkpoints(note(5), note(7, FORKED), [VKEY], tiles)
+        assert (check.outcome, evidence) == (Outcome.NOT_CHECKED, None)
+
+
+def test_tiles_that_lie_or_are_missing_decide_nothing() -> None:
+    class Short(Tiles):
+        def tile(self, tile: Tile, /) -> bytes:
+            raise StoreError(problem("", "no such tile", "a tile", "Ask another."))
+
+    class Lying(Tiles):
+        """Gives the larger tree its own hashes, and the smaller one those of the other story."""
+
+        def tile(self, tile: Tile, /) -> bytes:
+            return Tiles(LEAVES if tile.width < 7 else FORKED).tile(tile)
+
+    for tiles in (Short(LEAVES), Lying(LEAVES)):
         check, evidence = compare_checkpoints(note(5), note(7, FORKED), [VKEY], tiles)
         assert (check.outcome, evidence) == (Outcome.NOT_CHECKED, None)
 
