@@ -12,13 +12,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ledger.errors import InputError, problem
 
 FILE_NAME = "magnet-ledger.toml"
 ENV_PREFIX = "MAGNET_LEDGER_"
+SECRETS = ("log_key_passphrase", "log_key_pin")
+"""Settings that are taken from the environment alone."""
 
 
 class Settings(BaseSettings):
@@ -31,8 +33,12 @@ class Settings(BaseSettings):
     have co-signed before a certificate is issued.
     tsa_url: RFC 3161 time stamping authority, none if empty.
     tiles_dir: where tiles and checkpoints are published for any static server; not published if None.
+    publish_entries: publish the entries into tiles_dir as well, for whoever may read there, not their hashes alone.
     publish_seconds: how often the server signs and publishes, while there is something new; 0 for never.
     log_key: where the log's private key is: a file in keys_dir, or "pkcs11:..." (RFC 7512).
+    log_key_passphrase_file: file whose first line the key file is encrypted with.
+    log_key_passphrase, log_key_pin: the passphrase itself, and the PIN of the hardware module; from the environment
+    alone, so that they stand in no file that is copied about.
     secure_cookies: set when the pages are served over https, which they are anywhere but on the machine itself.
     """
 
@@ -51,8 +57,12 @@ class Settings(BaseSettings):
     vault_dir: Path = Path("vault")
     tiles_dir: Path | None = None
     log_key: str = "log.key"
+    log_key_passphrase_file: Path | None = None
+    log_key_passphrase: SecretStr = SecretStr("")
+    log_key_pin: SecretStr = SecretStr("")
     witnesses_needed: Annotated[int, Field(ge=0, le=16)] = 0
     tsa_url: str = ""
+    publish_entries: bool = False
     publish_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
@@ -90,6 +100,9 @@ def load_settings(folder: Path | None = None) -> Settings:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except tomllib.TOMLDecodeError as error:
             raise InputError(problem("", str(path), f"a TOML file ({error})", "Mend the file.")) from None
+    if in_file := [name for name in SECRETS if name in values]:
+        next_step = f"Take it out of the file; set {ENV_PREFIX}{in_file[0].upper()} in the environment."
+        raise InputError(problem(f"/{in_file[0]}", str(path), "a file without secrets", next_step))
     _refuse_unknown_environment()
     settings = check_settings({**values, "folder": folder}, path)
     return settings.model_copy(update=_absolute(settings, folder))
@@ -119,7 +132,15 @@ def check_settings(values: Mapping[str, Any], path: Path | None = None) -> Setti
 def _absolute(settings: Settings, folder: Path) -> dict[str, Any]:
     paths = {
         name: folder / getattr(settings, name)
-        for name in ("keys_dir", "trust_dir", "pins_dir", "certificates_dir", "vault_dir", "tiles_dir")
+        for name in (
+            "keys_dir",
+            "trust_dir",
+            "pins_dir",
+            "certificates_dir",
+            "vault_dir",
+            "tiles_dir",
+            "log_key_passphrase_file",
+        )
         if getattr(settings, name) is not None
     }
     url = settings.database_url

@@ -6,6 +6,7 @@ from certificates.affected import corrections_since, state_of_first
 from certificates.evidence import needed_seqs
 from certificates.status import Status, certificate_status
 from ledger.log.merkle import leaf_hash
+from ledger.material.keys import Keys
 from ledger.service.context import Ledger
 from ledger.service.read import entry_bytes, head, plant_of, tree_root
 
@@ -41,6 +42,10 @@ class AskedLog:
         """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""
         state = state_of_first(self._ledger, tree_size)
         return needed_seqs(kind, state.plant, state.book, batch_id)
+
+    def keys(self) -> Keys:
+        """What all entries of the log say of keys."""
+        return plant_of(self._ledger).keys
 
     def corrections_since(self, certificate_id: str) -> list[int]:
         """Numbers of the later corrections that make the certificate's content another."""

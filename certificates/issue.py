@@ -19,6 +19,7 @@ from certificates.evidence import (
     needed_seqs,
     recompute_content,
 )
+from certificates.key_checks import doubt
 from certificates.keys import Issuer
 from certificates.log_checks import ISSUING_ROLES, MAX_CLOCK_SKEW
 from certificates.pdfa import render_base
@@ -29,7 +30,7 @@ from certificates.status import certificate_status
 from ledger.carbon.allocation import Allocation
 from ledger.carbon.factors import Factor, FactorBook, make_factor_book
 from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError, problem
-from ledger.log.checkpoint import format_vkey, parse_checkpoint
+from ledger.log.checkpoint import parse_checkpoint
 from ledger.log.envelope import Envelope, parse_envelope
 from ledger.log.forms import format_base64, parse_time
 from ledger.material.entries import CertificateIssued
@@ -39,6 +40,7 @@ from ledger.service.append import Draft, append_entries
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Actor, Ledger
 from ledger.service.factor_library import factor_records
+from ledger.service.log_keys import signed_by
 from ledger.service.read import entry_bytes, inclusion_proofs, state_of
 from ledger.service.timestamps import check_authority, timestamp_note
 
@@ -122,7 +124,9 @@ def _issue_now(
     seqs = needed_seqs(kind, state.plant, book, batch_id)
     datas = entry_bytes(ledger, seqs)
     factors = _records(book, content)
-    _check_recomputes(content, [parse_envelope(data) for data in datas], factors)
+    envelopes = [parse_envelope(data) for data in datas]
+    _check_recomputes(content, envelopes, factors)
+    _check_undoubted(state.plant, envelopes)
     render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
     if ledger.tsa_url is not None:
         check_authority(ledger)  # as is an authority that does not answer
@@ -156,7 +160,7 @@ def _issue_now(
         entries=tuple(proven[:-1]),
         issuance=proven[-1],
         checkpoint=note,
-        vkey=format_vkey(ledger.origin, ledger.signing_key().public_key()),
+        vkey=signed_by(ledger, note),
         factors=tuple(factors),
         timestamp=_stamped(ledger, note, header.certificate_id),
     )
@@ -294,6 +298,15 @@ def _check_actor(plant: Plant, actor: Actor) -> None:
         raise RuleError(
             problem("/actor", f"{actor.actor}, {role}", f"an actor who is {' or '.join(ISSUING_ROLES)}", "Ask one.")
         )
+
+
+def _check_undoubted(plant: Plant, envelopes: list[Envelope]) -> None:
+    """Raises: RuleError if an entry may be by somebody who had taken its actor's key: no reader would accept it."""
+    uncertain = doubt(plant.keys, envelopes)
+    if uncertain is not None:
+        expected = "a batch whose history was signed with keys that only their actors held"
+        next_step = "Log what is true under another batch id, from records that you trust."
+        raise RuleError(problem("/batch_id", uncertain, expected, next_step))
 
 
 def _check_issuer(issuer: Issuer, at: datetime) -> None:

@@ -5,28 +5,25 @@ Each check gives its detail, or raises a LedgerError that says what is wrong.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from certificates.checklist import sentence_of, wrong
 from certificates.container import SignedBytes
 from certificates.content import Head, content_sha256
 from certificates.evidence import Evidence, body_of
 from certificates.signer import certificate_sha256
-from ledger.errors import BadSignatureError, VerificationError
-from ledger.log.checkpoint import VerifierKey, format_vkey, parse_checkpoint, verify_checkpoint
+from ledger.errors import VerificationError
+from ledger.log.checkpoint import parse_checkpoint
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_base64, parse_time
 from ledger.log.merkle import leaf_hash, verify_inclusion
-from ledger.log.statement import key_id, verify_statement_signature
 from ledger.log.timestamp import verify_timestamp
-from ledger.material.entries import ActorKey, CertificateIssued
+from ledger.material.entries import CertificateIssued
 
 ISSUING_ROLES = ("operator", "issuer", "sustainability")
 """Roles of keys that may state that a certificate was issued. A laboratory's may not."""
@@ -118,21 +115,6 @@ def check_inclusion(evidence: Evidence, head: Head) -> str:
     return f"{len(seqs) + 1} entries stand under the root of the checkpoint of {checkpoint.tree_size} entries"
 
 
-def check_note(note: str, stated: str, vkeys: Sequence[VerifierKey]) -> str:
-    """A log may have had several keys: one that is trusted must have signed, and it is the one that is `stated`."""
-    errors = []
-    for vkey in vkeys:
-        try:
-            checkpoint = verify_checkpoint(note, vkey)
-        except VerificationError as error:
-            errors.append(error)
-        else:
-            if stated != format_vkey(vkey.origin, vkey.public_key):
-                wrong(f"verifier key {stated[:80]}", "the key that signed the checkpoint, in evidence too")
-            return f"signed by the trusted key {vkey.key_hash.hex()} of {checkpoint.origin}"
-    raise errors[0]
-
-
 def check_checkpoint_time(token: str, note: str, issuance: Envelope, tsa_roots: Sequence[bytes]) -> str:
     """The token (base64) is over the checkpoint, by a trusted authority, and agrees with the log's own clock.
 
@@ -147,33 +129,3 @@ def check_checkpoint_time(token: str, note: str, issuance: Envelope, tsa_roots: 
             f"within 10 minutes of {_time(timestamp.gen_time)}, when {timestamp.tsa} stamped the checkpoint",
         )
     return f"the checkpoint existed at {_time(timestamp.gen_time)}, says {timestamp.tsa}; the log's clock agrees"
-
-
-def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
-    """Every statement is signed by a key that an earlier entry registers for its actor; the first registers its own.
-
-    The last, the issuance, is signed by a key of a role that may issue.
-    """
-    registered: dict[str, tuple[ActorKey, Ed25519PublicKey]] = {}
-    for envelope in envelopes:
-        statement = envelope.statement
-        body = body_of(envelope)
-        key = registered.get(statement.kid)
-        if isinstance(body, ActorKey):
-            public_key = Ed25519PublicKey.from_public_bytes(base64.b64decode(body.public_key, validate=True))
-            if body.kid != key_id(public_key) or body.kid in registered:
-                wrong(f"key {body.kid} in entry {envelope.seq}", "a new key under its own id")
-            if envelope.seq == 0 and body.kid == statement.kid:
-                key = (body, public_key)
-            registered[body.kid] = (body, public_key)
-        if key is None:
-            wrong(f"key {statement.kid} of entry {envelope.seq}", "a key that an earlier entry among these registers")
-        if key[0].actor != statement.actor:
-            wrong(f"entry {envelope.seq} by {statement.actor}", f"by {key[0].actor}, whose key signed it")
-        if isinstance(body, CertificateIssued) and key[0].role not in ISSUING_ROLES:
-            wrong(f"issue by a key of role {key[0].role}", f"a role that may issue: {', '.join(ISSUING_ROLES)}")
-        try:
-            verify_statement_signature(statement, envelope.signature, key[1])
-        except BadSignatureError as error:
-            wrong(f"entry {envelope.seq}", f"a statement signed by its actor ({sentence_of(error)})")
-    return f"{len(envelopes)} statements are signed by keys that the log registers ({len(registered)} keys)"

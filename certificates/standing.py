@@ -5,6 +5,7 @@ from __future__ import annotations
 from certificates.checklist import STATUS, Checklist, sentence_of
 from certificates.content import Head
 from certificates.evidence import Evidence
+from certificates.key_checks import doubt
 from certificates.status import LogAtHand, Status
 from ledger.errors import LedgerError
 from ledger.log.checkpoint import parse_checkpoint
@@ -25,6 +26,8 @@ def check_status(checks: Checklist, head: Head, evidence: Evidence, log: LogAtHa
     try:
         status = log.status(head.header.certificate_id)
         otherwise = _contradiction(head, evidence, status, log)
+        envelopes = [entry.envelope() for entry in (*evidence.entries, evidence.issuance)]
+        uncertain = doubt(log.keys(), envelopes) if otherwise is None else None
         corrected = (
             log.corrections_since(status.certificate_id) if otherwise is None and status.state == "valid" else []
         )
@@ -33,6 +36,9 @@ def check_status(checks: Checklist, head: Head, evidence: Evidence, log: LogAtHa
         return None
     if otherwise is not None:
         checks.failed(STATUS, f"the log at hand says otherwise: {otherwise}")
+        return None
+    if uncertain is not None:
+        checks.failed(STATUS, uncertain)
         return None
     if corrected:
         # Neither superseded nor revoked, and yet not what the log says now: that must not read as a good status.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from ledger.material.keys import Keys
 from ledger.material.plant import Plant
 
 State = Literal["valid", "superseded", "revoked", "unknown"]
@@ -47,6 +48,9 @@ class LogAtHand(Protocol):
 
     def needed(self, kind: str, batch_id: str, tree_size: int) -> list[int]:
         """Numbers of the entries, of the first tree_size, that a certificate of the batch rests on, rising."""
+
+    def keys(self) -> Keys:
+        """What all entries of the log say of keys."""
 
     def corrections_since(self, certificate_id: str) -> list[int]:
         """Numbers of the corrections logged since that make the content of the certificate, issued here, another."""

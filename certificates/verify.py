@@ -41,13 +41,12 @@ from certificates.container import Container, SignedBytes, find_signed_bytes, re
 from certificates.content import Head, head_of
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
 from certificates.evidence import Evidence, differing_masses, first_difference, parse_evidence, recompute_content
+from certificates.key_checks import check_entry_signatures, check_note, checkpoint_date, doubt, keys_of
 from certificates.log_checks import (
     MAX_CLOCK_SKEW,
     check_checkpoint_time,
-    check_entry_signatures,
     check_inclusion,
     check_issuance,
-    check_note,
     check_times,
 )
 from certificates.renderer import RENDERER, drawn_with
@@ -56,9 +55,10 @@ from certificates.standing import check_status
 from certificates.status import LogAtHand
 from certificates.update import base_length
 from ledger.log.canonical import parse_canonical
-from ledger.log.checkpoint import VerifierKey, parse_vkey
+from ledger.log.cosignature import NO_WITNESSES, WitnessPolicy
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_time
+from ledger.log.keyring import Keyring, keyrings
 from ledger.log.timestamp import parse_tsa_roots
 from ledger.report import Check, Outcome
 
@@ -71,11 +71,15 @@ class Trust:
 
     roots: certificates of issuers' authorities, PEM or DER. vkeys: verifier keys of logs (C2SP signed-note text).
     tsa_roots: certificates, PEM, of the time stamping authorities that are trusted to tell the time.
+    witnesses: whose cosignatures under the checkpoint count, and how many are demanded.
+    log_keys: histories of logs' keys, texts of keys.json; such a one counts in place of the log's vkeys.
     """
 
     roots: tuple[bytes, ...]
     vkeys: tuple[str, ...]
     tsa_roots: tuple[bytes, ...] = ()
+    witnesses: WitnessPolicy = NO_WITNESSES
+    log_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +116,7 @@ def verify_certificate(
     the certificate's, the status is not checked.
     Raises: InputError if `trust` itself is not of its form; never because of `pdf`.
     """
-    roots, vkeys = parse_roots(trust.roots), [parse_vkey(text) for text in trust.vkeys]
+    roots, rings = parse_roots(trust.roots), keyrings(trust.vkeys, trust.log_keys)
     parse_tsa_roots(trust.tsa_roots)
     checks = Checklist()
     signature = _check_signature(checks, pdf, roots, now)
@@ -139,9 +143,10 @@ def verify_certificate(
     checks.run(ISSUANCE, lambda: check_issuance(content, head, envelopes, covered, container.leaf))
     checks.run(TIMES, lambda: _check_times(container, covered, roots, envelopes, head, now))
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
-    _check_checkpoint(checks, evidence, head, vkeys)
+    dated = checkpoint_date(evidence.checkpoint, evidence.timestamp, trust.witnesses, trust.tsa_roots)
+    _check_checkpoint(checks, evidence, head, rings, envelopes, dated)
     _check_checkpoint_time(checks, evidence, envelopes[-1], trust.tsa_roots)
-    checks.run(ENTRIES, lambda: check_entry_signatures(envelopes))
+    _check_entries(checks, envelopes)
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))
     _check_page(checks, pdf[:drawn_bytes], content, evidence_value, render)
     status = check_status(checks, head, evidence, log)
@@ -226,13 +231,32 @@ def _parse_files(files: Mapping[str, bytes]) -> tuple[dict[str, Any], dict[str, 
     return content, evidence, parse_evidence(evidence), head_of(content)
 
 
-def _check_checkpoint(checks: Checklist, evidence: Evidence, head: Head, vkeys: Sequence[VerifierKey]) -> None:
+def _check_checkpoint(
+    checks: Checklist,
+    evidence: Evidence,
+    head: Head,
+    rings: Mapping[str, Keyring],
+    envelopes: Sequence[Envelope],
+    dated: datetime | None,
+) -> None:
     origin = head.header.origin
-    mine = [vkey for vkey in vkeys if vkey.origin == origin]
-    if not mine:
+    if origin not in rings:
         checks.not_checked(CHECKPOINT, f"no key of the log {origin} is among the trusted ones")
         return
-    checks.run(CHECKPOINT, lambda: check_note(evidence.checkpoint, evidence.vkey, mine))
+    ring = rings[origin]
+    checks.run(CHECKPOINT, lambda: check_note(evidence.checkpoint, evidence.vkey, ring, envelopes, dated))
+
+
+def _check_entries(checks: Checklist, envelopes: Sequence[Envelope]) -> None:
+    """Who signed the entries; where somebody else may have, that cannot be checked, and the verdict says so."""
+    detail = checks.value(ENTRIES, lambda: check_entry_signatures(envelopes))
+    if detail is None:
+        return
+    uncertain = doubt(keys_of(envelopes), envelopes)
+    if uncertain is None:
+        checks.passed(ENTRIES, detail)
+    else:
+        checks.not_checked(ENTRIES, uncertain)
 
 
 def _check_checkpoint_time(

@@ -168,12 +168,15 @@ class Keys:
             raise RuleError(
                 problem("/vkey", body.vkey, "a key that signs the log's checkpoints now", "See `key list`.")
             )
-        others = [vkey for vkey in ranges if vkey != body.vkey and self._signs(ranges, vkey, body.to_size)]
-        if not others:
+        if not self.others_sign(body.vkey, body.to_size):
             raise RuleError(
                 problem("/vkey", body.vkey, "a key beside which another one signs already", "Add a new key first.")
             )
         return {**ranges, body.vkey: (ranges[body.vkey][0], body.to_size)}
+
+    def others_sign(self, vkey: str, size: int) -> bool:
+        """Whether another key of the log than this may sign a checkpoint of this size."""
+        return any(other != vkey and self._signs(self.log_ranges, other, size) for other in self.log_ranges)
 
     def _signs(self, ranges: Mapping[str, tuple[int, int | None]], vkey: str, size: int) -> bool:
         start, end = ranges.get(vkey, (size + 1, None))

@@ -238,7 +238,7 @@ class _Run:
     def _plant_with(self, entry_type: str, body: Body) -> Plant:
         """The plant with the entry. Raises: InputError or RuleError if a rule is against it."""
         if isinstance(body, LogKeyAdded | LogKeyRetired) or (isinstance(body, KeyRevoked) and body.kind == "log"):
-            _check_log_key(self.ledger, self.state.plant, body)
+            _check_log_key(self.ledger, self.state.plant, self.sequencer.head.tree_size, body)
         if isinstance(body, FactorAdoption):
             check_adoption(body, factor_records())
         seq = self.sequencer.tree_size
@@ -371,11 +371,18 @@ def _check_signer(plant: Plant, seq: int, actor: Actor, body: Body) -> None:
         )
 
 
-def _check_log_key(ledger: Ledger, plant: Plant, body: LogKeyAdded | LogKeyRetired | KeyRevoked) -> None:
-    """Raises: RuleError if the entry is about another log's key, or lets a key hand over that never signed this log."""
+def _check_log_key(ledger: Ledger, plant: Plant, size: int, body: LogKeyAdded | LogKeyRetired | KeyRevoked) -> None:
+    """What only a log that knows its own name and key can tell of an entry about its keys. size: before the entry.
+
+    Raises: RuleError if it is about another log's key, lets a key hand over that never signed this log, or revokes the
+    only one that signs.
+    """
     field, vkey = ("/key", body.key) if isinstance(body, KeyRevoked) else ("/vkey", body.vkey)
     if vkey.split("+")[0] != ledger.origin:
         raise RuleError(problem(field, vkey, f"a key of {ledger.origin}", "Name a key of this log."))
+    if isinstance(body, KeyRevoked) and not plant.keys.others_sign(vkey, size):
+        next_step = "Let it hand over first: `magnet-ledger key rotate log`. Then revoke it."
+        raise RuleError(problem(field, vkey, "a key beside which another one signs the log's checkpoints", next_step))
     if isinstance(body, LogKeyAdded) and not plant.keys.log_ranges:
         own = ledger.signing_key().public_key()
         if body.old_vkey != format_vkey(ledger.origin, own):

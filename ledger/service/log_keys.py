@@ -12,6 +12,7 @@ from ledger.material.fields import Body
 from ledger.material.keys import KEY_TYPES, followed
 from ledger.service.context import Ledger
 from ledger.service.entry_types import parse_entry_body
+from ledger.store.database import read_transaction
 from ledger.store.key_rows import key_entry_data
 
 
@@ -56,3 +57,9 @@ def signers_of(ledger: Ledger, keyring: Keyring, tree_size: int) -> list[NoteSig
             )
         )
     return signers
+
+
+def signed_by(ledger: Ledger, note: str) -> str:
+    """The verifier key of one that has signed the checkpoint of this log. Raises: as Keyring.signers, log_keyring."""
+    with read_transaction(ledger.engine) as connection:
+        return log_keyring(ledger, connection).signers(note).keys[0].text

@@ -1,0 +1,121 @@
+"""Who signed what a certificate rests on: its checkpoint by a key of the log, its entries by keys of their actors.
+
+Each check gives its detail, or raises a LedgerError that says what is wrong. What is known of keys that were rotated or
+revoked comes from the entries in the evidence, which hold every one about keys up to the certificate's basis, and from
+what the verifier trusts; later revocations from a log at hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from certificates.checklist import sentence_of, wrong
+from certificates.evidence import body_of
+from certificates.log_checks import ISSUING_ROLES
+from ledger.errors import BadSignatureError, LedgerError, VerificationError
+from ledger.log.cosignature import WitnessPolicy, cosignatures_of
+from ledger.log.envelope import Envelope
+from ledger.log.forms import parse_base64
+from ledger.log.keyring import Keyring
+from ledger.log.statement import verify_statement_signature
+from ledger.log.timestamp import verify_timestamp
+from ledger.material.entries import CertificateIssued
+from ledger.material.keys import NO_KEYS, Keys, followed
+
+
+def check_note(
+    note: str, stated: str, keyring: Keyring, envelopes: Sequence[Envelope] = (), dated: datetime | None = None
+) -> str:
+    """A trusted key of the log has signed the note, one that may sign its size, and `stated` is one that has.
+
+    keyring: the trusted keys, which the entries about keys among the envelopes carry on. dated: by a trusted witness or
+    authority: see `checkpoint_date`. A revoked key counts only for what was dated before.
+    """
+    carried_on = followed(keyring, [(one.seq, one.recv, body_of(one)) for one in envelopes])
+    signed = carried_on.verify(note, dated)
+    if stated not in [key.text for key in carried_on.signers(note).keys]:
+        wrong(f"verifier key {stated[:80]}", "a key that signed the checkpoint, in evidence too")
+    hashes = " and ".join(key.vkey.key_hash.hex() for key in signed.keys)
+    several = "keys" if len(signed.keys) > 1 else "key"
+    before = ", before it was revoked" if all(key.revoked for key in signed.keys) else ""
+    return f"signed by the trusted {several} {hashes} of {signed.checkpoint.origin}{before}"
+
+
+def checkpoint_date(
+    note: str, timestamp: str | None, witnesses: WitnessPolicy, tsa_roots: Sequence[bytes]
+) -> datetime | None:
+    """The earliest date that trusted others gave to the checkpoint; None where nobody did.
+
+    timestamp: RFC 3161 response, base64. Of witnesses as many must have signed by then as the policy needs, one at
+    least. What does not hold gives no date; that it does not hold is for the checks of its own.
+    """
+    dates = []
+    with suppress(VerificationError, ValueError, OverflowError, OSError):  # the last three: a time past the year 9999
+        seconds = sorted(time for _, time in cosignatures_of(note, witnesses.witnesses))
+        if len(seconds) >= max(1, witnesses.needed):
+            dates.append(datetime.fromtimestamp(seconds[max(1, witnesses.needed) - 1], UTC))
+    if timestamp is not None and tsa_roots:
+        with suppress(LedgerError):
+            dates.append(verify_timestamp(parse_base64(timestamp, "/timestamp"), note, tsa_roots).gen_time)
+    return min(dates, default=None)
+
+
+def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
+    """Every statement is signed by a key that may sign it (`ledger.material.keys`).
+
+    The last, the issuance, is signed by a key of a role that may issue, for an issuer who is not revoked.
+    """
+    keys = NO_KEYS
+    for envelope in envelopes:
+        statement = envelope.statement
+        body = body_of(envelope)
+        try:
+            key = keys.signing_key(envelope.seq, statement.kid, statement.actor, body)
+            keys = keys.with_entry(envelope.seq, body)
+        except LedgerError as error:
+            wrong(f"entry {envelope.seq}", f"an entry by a key that may sign it ({sentence_of(error)})")
+        if isinstance(body, CertificateIssued):
+            if key.role not in ISSUING_ROLES:
+                wrong(f"issue by a key of role {key.role}", f"a role that may issue: {', '.join(ISSUING_ROLES)}")
+            if ("issuer", body.signer_sha256) in keys.revoked:
+                seq = keys.revoked["issuer", body.signer_sha256][0]
+                wrong(f"issuer {body.signer_sha256[:16]}...", f"one whose key is not revoked, as by entry {seq}")
+        try:
+            verify_statement_signature(statement, envelope.signature, key.public_key)
+        except BadSignatureError as error:
+            wrong(f"entry {envelope.seq}", f"a statement signed by its actor ({sentence_of(error)})")
+    return f"{len(envelopes)} statements are signed by keys that the log registers ({len(keys.actors)} keys)"
+
+
+def doubt(keys: Keys, envelopes: Sequence[Envelope]) -> str | None:
+    """What revocations say of the entries: that somebody else may have made one of them. None if nothing.
+
+    keys: of the evidence, or of a log at hand that knows of later revocations. envelopes: the issuance last.
+    """
+    flagged = [one for one in envelopes if keys.is_flagged(one.seq, one.statement.kid)]
+    if flagged:
+        numbers = ", ".join(str(one.seq) for one in flagged)
+        seq = keys.revoked["actor", flagged[0].statement.kid][0]
+        return (
+            f"entry {numbers} may have been made by somebody else: entry {seq} revokes the key as compromised by then"
+        )
+    issuance = envelopes[-1]
+    body = body_of(issuance)
+    if not isinstance(body, CertificateIssued) or ("issuer", body.signer_sha256) not in keys.revoked:
+        return None
+    seq, revoked = keys.revoked["issuer", body.signer_sha256]
+    if issuance.seq > seq:
+        return f"entry {seq} revokes the issuer's key, and the certificate was issued by entry {issuance.seq} after it"
+    if revoked.compromised_from_seq is not None and issuance.seq >= revoked.compromised_from_seq:
+        return f"entry {seq} revokes the issuer's key as compromised when entry {issuance.seq} issued the certificate"
+    return None
+
+
+def keys_of(envelopes: Sequence[Envelope]) -> Keys:
+    """What the entries say of keys. Raises: LedgerError where they contradict each other."""
+    keys = NO_KEYS
+    for envelope in envelopes:
+        keys = keys.with_entry(envelope.seq, body_of(envelope))
+    return keys
