@@ -37,6 +37,12 @@ def wanted(groups: list[str]) -> list[Requirement]:
     return [Requirement(text) for text in texts]
 
 
+def extras() -> list[Requirement]:
+    """What pyproject.toml asks for where an extra is chosen."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    return [Requirement(text) for texts in project["project"]["optional-dependencies"].values() for text in texts]
+
+
 @pytest.mark.parametrize("lock", [*LOCKS, APART])
 def test_every_pin_is_exact_and_carries_hashes(lock: str) -> None:
     entries = re.split(r"\n(?=\S)", (ROOT / lock).read_text().strip())
@@ -55,7 +61,7 @@ def test_a_lock_names_no_package_index(lock: str) -> None:
 @pytest.mark.parametrize(("lock", "groups"), [(LOCKS[0], ["build"]), (LOCKS[1], ["build", "dev"])])
 def test_what_the_project_asks_for_is_locked_in_a_version_that_it_takes(lock: str, groups: list[str]) -> None:
     locked = pins(lock)
-    for requirement in wanted(groups):
+    for requirement in wanted(groups) + (extras() if lock == LOCKS[1] else []):
         pin = locked.get(canonicalize_name(requirement.name))
         assert pin is not None, f"{requirement.name} is not in {lock}: run tools/lock"
         version = next(iter(pin.specifier)).version
@@ -86,8 +92,22 @@ def imported_by(folder: str) -> set[str]:
 )
 def test_every_import_is_of_a_declared_library(folder: str, groups: list[str]) -> None:
     """Nothing rests on a library that happens to come along with another one, or that lies on one machine only."""
-    declared = {canonicalize_name(requirement.name) for requirement in wanted(groups)}
+    declared = {canonicalize_name(requirement.name) for requirement in wanted(groups) + extras()}
     distributions = packages_distributions()
     for name in imported_by(folder):
         assert name in distributions, f"{folder} imports {name}, which is not installed"
         assert {canonicalize_name(owner) for owner in distributions[name]} & declared, f"{folder} imports {name}"
+
+
+@pytest.mark.parametrize("folder", ["ledger", "certificates", "api"])
+def test_an_extras_library_is_imported_only_where_it_is_used(folder: str) -> None:
+    """Without it, all but that must work."""
+    distributions = packages_distributions()
+    optional = {canonicalize_name(requirement.name) for requirement in extras()}
+    for path in (ROOT / folder).rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                modules = [node.module or ""]
+            owners = {owner for module in modules for owner in distributions.get(module.split(".")[0], [])}
+            assert not {canonicalize_name(owner) for owner in owners} & optional, f"{path}: {modules}"
