@@ -1,0 +1,140 @@
+"""The part of `log verify` that is done for a run of entries by itself, in this process or in another.
+
+It answers whether everything about the entries is in order, and names nothing: for what is not, the walk goes through
+the run again entry by entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from ledger.errors import InputError, MalformedProofError
+from ledger.log.chain import Links, check_links, statement_bytes_of
+from ledger.log.envelope import parse_envelope
+from ledger.log.statement import STATEMENT_TYPE, key_id, pre_authentication_encoding
+from ledger.log.tiles import TILE_WIDTH
+from ledger.service.audit_findings import Extent
+from ledger.service.entry_types import parse_entry_body
+from ledger.store.repository import content_sha256
+
+CLIENT_ID = re.compile(r"[!-~]{1,128}")
+"""A sender's id for what it sends."""
+
+
+@dataclass(frozen=True)
+class KeyRecord:
+    """A key of an actor, as signing it matters here. public_key: 32 bytes. Signs entries after from_seq (and entry 0
+    if that registers it) up to until_seq, without end if None. Keys of other forms of use are for the walk.
+    """
+
+    kid: str
+    actor: str
+    public_key: bytes
+    from_seq: int
+    until_seq: int | None
+
+    def signs(self, seq: int, actor: str) -> bool:
+        """Whether it may sign entry `seq` of `actor`."""
+        return (
+            self.actor == actor
+            and (self.from_seq < seq or seq == self.from_seq == 0)
+            and (self.until_seq is None or seq <= self.until_seq)
+        )
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of rows, consecutive by number, within one tile of the tree.
+
+    rows: as ledger.store.audit_rows.entry_batches gives them, as plain tuples. keys: by key id, as far as they occur in
+    the entries. extent: how far to look.
+    """
+
+    origin: str
+    rows: Sequence[tuple[Any, ...]]
+    keys: Mapping[str, KeyRecord]
+    extent: Extent
+
+    @property
+    def start(self) -> int:
+        """Number of the first row."""
+        seq: int = self.rows[0][0]
+        return seq
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A run in which nothing is wrong.
+
+    root: over the leaves, if they are a whole tile. committed: numbers of the entries that commit to private values.
+    """
+
+    links: Links
+    root: bytes | None
+    committed: tuple[int, ...]
+
+
+def check_chunk(chunk: Chunk) -> Sound | None:
+    """The run, if it is sound in itself; None if anything about it must be looked at more closely."""
+    links = check_links([row[2] for row in chunk.rows], chunk.origin, chunk.start)
+    if links is None or tuple(row[1] for row in chunk.rows) != links.leaves:
+        return None
+    committed: tuple[int, ...] = ()
+    if chunk.extent is not Extent.LINKS:
+        try:
+            committed = tuple(row[0] for row in chunk.rows if _has_private_fields(chunk, row))
+        except (InputError, MalformedProofError, InvalidSignature, _NotSoundError):
+            return None
+    return Sound(links, tile_root(links.leaves) if len(links.leaves) == TILE_WIDTH else None, committed)
+
+
+def tile_root(leaves: Sequence[bytes]) -> bytes:
+    """Root over the 256 leaf hashes of a whole tile, or any number that is a power of two."""
+    row = list(leaves)
+    while len(row) > 1:
+        # As ledger.log.merkle.node_hash, written out: one call less for each of a million nodes.
+        row = [sha256(b"\x01" + left + right).digest() for left, right in zip(row[::2], row[1::2], strict=True)]
+    return row[0]
+
+
+class _NotSoundError(Exception):
+    """Something is not as it should be."""
+
+
+def _has_private_fields(chunk: Chunk, row: tuple[Any, ...]) -> bool:
+    """Whether the entry commits to private values; its form, columns, signature and body are in order.
+
+    Raises: one of what check_chunk catches, if not.
+    """
+    seq, _, data, entry_type, statement_id, content, _, client_id = row
+    envelope = parse_envelope(data)
+    statement = envelope.statement
+    key = chunk.keys.get(statement.kid)
+    if (
+        (entry_type, statement_id, content) != (statement.type, statement.id, content_sha256(statement))
+        or not CLIENT_ID.fullmatch(client_id)
+        or key is None
+        or not key.signs(seq, statement.actor)
+    ):
+        raise _NotSoundError
+    signed = pre_authentication_encoding(STATEMENT_TYPE, statement_bytes_of(data, chunk.origin, seq))
+    _public_key(key.kid, key.public_key).verify(envelope.signature, signed)
+    if chunk.extent is Extent.ALL:
+        parse_entry_body(statement.type, statement.body)
+    return bool(statement.commit)
+
+
+@lru_cache(maxsize=1024)
+def _public_key(kid: str, raw: bytes) -> Ed25519PublicKey:
+    public_key = Ed25519PublicKey.from_public_bytes(raw)
+    if key_id(public_key) != kid:
+        raise _NotSoundError
+    return public_key
