@@ -163,12 +163,13 @@ def printable(text: str, most: int = 500) -> str:
 
 
 class RefusedError(Exception):
-    """Something is not of its form. field: where in it."""
+    """Something is not of its form. field: where in it. seq: the first entry that cannot be had because of it."""
 
-    def __init__(self, field: str, detail: str) -> None:
+    def __init__(self, field: str, detail: str, seq: int | None = None) -> None:
         super().__init__(field, detail)
         self.field = field
         self.detail = detail
+        self.seq = seq
 
 
 # --- canonical form (section 1) ---------------------------------------------------------------------------------------
@@ -193,29 +194,32 @@ def read_canonical(data: bytes) -> Any:
         value = json.loads(text, parse_float=OddNumber, parse_constant=OddNumber)
     except (ValueError, RecursionError) as error:  # ValueError: not UTF-8, not JSON, or a number of thousands of digits
         raise RefusedError("", f"not JSON in UTF-8: {error}") from None
-    check_profile(value, "", 0)
+    check_profile(value, 0)
     if canonical(value) != data:
         json.loads(text, object_pairs_hook=refuse_double_key)
         raise RefusedError("", "not canonical: white space, keys out of order, or another spelling of a text or number")
     return value
 
 
-def check_profile(value: object, pointer: str, depth: int) -> None:
+def check_profile(value: object, depth: int) -> None:
     """Raises: RefusedError at the first thing that has no canonical form."""
     if isinstance(value, OddNumber):
-        raise RefusedError(pointer, f"{value:.40} is not an integer")
+        raise RefusedError("", f"{value:.40} is not an integer")
     if isinstance(value, str):
         if not value.isascii() and SURROGATE.search(value):
-            raise RefusedError(pointer, "text with an unpaired surrogate")
+            raise RefusedError("", "text with an unpaired surrogate")
     elif isinstance(value, dict | list):
         if depth == MAX_DEPTH:
-            raise RefusedError(pointer, f"nested deeper than {MAX_DEPTH}")
+            raise RefusedError("", f"nested deeper than {MAX_DEPTH}")
         for key, item in value.items() if isinstance(value, dict) else enumerate(value):
             if isinstance(key, str) and not KEY.fullmatch(key):
-                raise RefusedError(f"{pointer}/{key}", "a key that is not in lower snake case")
-            check_profile(item, f"{pointer}/{key}", depth + 1)
+                raise RefusedError(f"/{key}", "a key that is not in lower snake case")
+            try:
+                check_profile(item, depth + 1)
+            except RefusedError as refused:
+                raise RefusedError(f"/{key}{refused.field}", refused.detail) from None
     elif isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
-        raise RefusedError(pointer, "an integer beyond 2^53-1")
+        raise RefusedError("", "an integer beyond 2^53-1")
 
 
 def refuse_double_key(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -640,8 +644,9 @@ class Pack:
 
     def value(self, name: str, keys: str) -> dict[str, Any]:
         """The JSON object in a member, with exactly these keys. Raises: RefusedError."""
+        data = self.read(name)
         with within(name):
-            return members(read_canonical(self.read(name)), keys, "")
+            return members(read_canonical(data), keys, "")
 
     def _compare(self, name: str, size: int, sha256: str) -> None:
         if name in self.unread:
@@ -1078,8 +1083,9 @@ class Notes:
             detail = f"no key of the log that may sign size {note.size} has signed it (keys of the log on it: {known})"
             self.report.fail("checkpoint-signature", detail, field=where)
         for key in signing:
-            if any(not is_signed(key.public_key, blob, note.body) for blob in key.signatures(note)):
-                detail = f"the signature of key {key.key_hash.hex()} does not hold"
+            blobs = key.signatures(note)
+            if len(blobs) > 1 or not is_signed(key.public_key, blobs[0], note.body):
+                detail = f"the signature of key {key.key_hash.hex()} does not hold, or stands there twice"
                 self.report.fail("checkpoint-signature", detail, field=where)
         for witness in self.witnesses:
             if any(not is_cosigned(witness, blob, note) for blob in witness.signatures(note)):
@@ -1208,28 +1214,43 @@ def examined(pack: Pack, tree_size: int, keys: Mapping[str, bytes], jobs: int) -
     keys: public keys by id; more come in while the caller walks on. Bundles are examined in `jobs` processes, a few
     ahead of the caller. Raises: RefusedError at a bundle that is none: what comes after it cannot be read.
     """
-
-    def done(name: str, result: list[Examined] | tuple[str, str]) -> list[Examined]:
-        if isinstance(result, tuple):
-            raise RefusedError(name + "#" + result[0], result[1])
-        return result
-
     if jobs == 1 or tree_size <= 8 * TILE_WIDTH:
         for index, width in tiles_of(0, tree_size):
-            name = tile_path("entries", index, width)
-            yield from done(name, examine(pack.read(name), width, keys))
+            yield from bundle(index, width, examine(read_bundle(pack, index, width), width, keys))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        ahead: deque[tuple[str, Future[list[Examined] | tuple[str, str]]]] = deque()
+        ahead: deque[tuple[int, int, Future[list[Examined] | tuple[str, str]]]] = deque()
+        missing: RefusedError | None = None
         for index, width in tiles_of(0, tree_size):
-            name = tile_path("entries", index, width)
+            try:
+                data = read_bundle(pack, index, width)
+            except RefusedError as refused:  # not raised before the entries of the bundles ahead were looked at
+                missing = refused
+                break
             sent = dict(keys) if len(keys) <= MAX_KEYS_SENT else {}
-            ahead.append((name, pool.submit(examine, pack.read(name), width, sent)))
+            ahead.append((index, width, pool.submit(examine, data, width, sent)))
             if len(ahead) > 2 * jobs:
-                name, future = ahead.popleft()
-                yield from done(name, future.result())
-        for name, future in ahead:
-            yield from done(name, future.result())
+                index, width, future = ahead.popleft()
+                yield from bundle(index, width, future.result())
+        for index, width, future in ahead:
+            yield from bundle(index, width, future.result())
+        if missing is not None:
+            raise missing
+
+
+def read_bundle(pack: Pack, index: int, width: int) -> bytes:
+    """A bundle of entries. Raises: RefusedError if there is none."""
+    name = tile_path("entries", index, width)
+    if name not in pack.places:
+        raise RefusedError(name, "missing", index * TILE_WIDTH)
+    return pack.read(name)
+
+
+def bundle(index: int, width: int, result: list[Examined] | tuple[str, str]) -> list[Examined]:
+    """What `examine` found in the bundle. Raises: RefusedError if it is none."""
+    if isinstance(result, tuple):
+        raise RefusedError(tile_path("entries", index, width) + "#" + result[0], result[1], index * TILE_WIDTH)
+    return result
 
 
 # --- time stamps (RFC 3161) -------------------------------------------------------------------------------------------
@@ -1300,34 +1321,40 @@ class Wanted(NamedTuple):
     jobs: int
 
 
+FILES = {
+    "checkpoint": "checkpoint-form",
+    "disclosed": "disclosed-fields",
+    "keys": "log-keys",
+    "tile": "tiles",
+    "timestamps": "timestamps",
+    "verify": "verifier",
+    "witnesses": "witness-policy",
+}
+"""Which check fails if a file whose name begins so cannot be read; the manifest, if it is another one."""
+
+
 def check_pack(file: BinaryIO, wanted: Wanted, report: Report, progress: Callable[[int, int], None]) -> Pack | None:
     """Make every check. Returns the pack if its entries could be walked to the end."""
     report.skip("meaning", "a lie was one when it was logged: no program can know. Nor are masses weighed up here")
-    check = "container"
     try:
         pack = Pack(file, report)
-        if report.failed:
-            return None
-        report.hold("container", f"{len(pack.places)} members")
-        check = "manifest"
+    except RefusedError as refused:
+        report.fail("container", refused.detail, field=refused.field)
+        return None
+    if report.failed:
+        return None
+    report.hold("container", f"{len(pack.places)} members")
+    try:
         manifest = read_manifest(pack, report)
         check_verifier(pack, report)
-        check = "log-keys"
-        keys = read_log_keys(pack, manifest.origin)
-        check = "witness-policy"
-        needed, witnesses = read_witnesses(pack)
-        if wanted.needed is not None:
-            needed = wanted.needed
-        if wanted.witnesses:
-            needed, witnesses = needed or 1, wanted.witnesses
-        check = "manifest"  # whatever is missing from here on
-        whole = walk(pack, manifest, keys, witnesses, needed, wanted, report, progress)
+        walk(pack, manifest, wanted, report, progress)
         for name in sorted(pack.unread):
             pack.read(name)
         report.hold("manifest", f"{len(pack.listed)} members")
-        return pack if whole else None
+        return pack
     except RefusedError as refused:
-        report.fail(check, refused.detail, field=refused.field)
+        check = next((check for start, check in FILES.items() if refused.field.startswith(start)), "manifest")
+        report.fail(check, refused.detail, refused.seq, refused.field)
     return None
 
 
@@ -1342,45 +1369,34 @@ def check_verifier(pack: Pack, report: Report) -> None:
         report.skip("verifier", "the pack holds another version of verify.py: do not run that one unless you trust it")
 
 
-def walk(
-    pack: Pack,
-    manifest: Manifest,
-    keys: list[LogKey],
-    witnesses: list[VerifierKey],
-    needed: int,
-    wanted: Wanted,
-    report: Report,
-    progress: Callable[[int, int], None],
-) -> bool:
-    """Look at every entry, then at what all of them add up to. Returns whether all could be looked at."""
+def walk(pack: Pack, manifest: Manifest, wanted: Wanted, report: Report, progress: Callable[[int, int], None]) -> None:
+    """Look at every entry, then at what all of them add up to. Raises: RefusedError where that cannot go on."""
     size = manifest.tree_size
+    keys = read_log_keys(pack, manifest.origin)
+    needed, witnesses = read_witnesses(pack)
+    if wanted.witnesses:
+        needed, witnesses = 1, wanted.witnesses
+    if wanted.needed is not None:
+        needed = wanted.needed
     links, signers, repeats = Links(manifest.origin, report), Signers(keys, report), Repeats(report)
-    tiles, notes, disclosures = (
-        Tiles(pack, report),
-        Notes(pack, keys, witnesses, report),
-        Disclosures(pack, manifest.origin, report),
-    )
+    tiles, notes = Tiles(pack, report), Notes(pack, keys, witnesses, report)
+    disclosures = Disclosures(pack, manifest.origin, report)
     if wanted.previous is not None:
         notes.roots[wanted.previous.size] = None
     notes.stamped.update({int(match[1]): None for name in pack.places if (match := STAMPED.fullmatch(name))})
     notes.begin()
-    try:
-        for seq, (leaf, found) in enumerate(examined(pack, size, signers.known, wanted.jobs)):
-            entry = found if isinstance(found, Entry) else None
-            if isinstance(found, Entry):
-                signers.take(seq, found)
-                repeats.take(found)
-            else:
-                report.fail("entry-form", found[1], seq, found[0])
-            links.take(leaf, entry)
-            tiles.take(leaf)
-            notes.take(leaf)
-            disclosures.take(seq, entry)
-            progress(seq + 1, size)
-    except RefusedError as refused:
-        index = int(re.sub(r"\D", "", refused.field.removeprefix("tile/entries/").split(".")[0].split("#")[0]))
-        report.fail("tiles", refused.detail, index * TILE_WIDTH, refused.field)
-        return False
+    for seq, (leaf, found) in enumerate(examined(pack, size, signers.known, wanted.jobs)):
+        entry = found if isinstance(found, Entry) else None
+        if isinstance(found, Entry):
+            signers.take(seq, found)
+            repeats.take(found)
+        else:
+            report.fail("entry-form", found[1], seq, found[0])
+        links.take(leaf, entry)
+        tiles.take(leaf)
+        notes.take(leaf)
+        disclosures.take(seq, entry)
+        progress(seq + 1, size)
     links.end()
     signers.end()
     repeats.end(pack, size)
@@ -1389,18 +1405,17 @@ def walk(
     notes.previous(wanted.previous)
     disclosures.end()
     timestamps = check_timestamps(pack, notes.stamped, report)
-    found_counts = {
+    counted = {
         "entries": size,
         "checkpoints": notes.count,
         "timestamps": timestamps,
         "disclosed_fields": disclosures.count,
     }
-    for name, count in found_counts.items():
+    for name, count in counted.items():
         if manifest.counts[name] != count:
             detail = f"it counts {manifest.counts[name]}, the pack holds {count}"
             report.fail("manifest", detail, field=f"manifest.json#/counts/{name}")
     check_trust(notes, signers, needed, wanted, report)
-    return True
 
 
 def check_trust(notes: Notes, signers: Signers, needed: int, wanted: Wanted, report: Report) -> None:
