@@ -43,6 +43,7 @@ from ledger.service.factor_library import factor_records
 from ledger.service.log_keys import signed_by
 from ledger.service.read import entry_bytes, inclusion_proofs, state_of
 from ledger.service.timestamps import check_authority, timestamp_note
+from ledger.service.witnesses import check_witnesses_answer, require_witnesses
 
 MAX_REASON_CHARS = 300
 
@@ -76,8 +77,10 @@ def issue_certificate(
     supersedes, reason: the certificate that this one replaces, and why; both or neither.
     Raises: InputError for another kind, or one of the two without the other; UnknownIdError, RuleError if the batch
     cannot be certified (see certificates.content), was used up, or was made of a batch that was used up and has a
-    certificate in force, or `supersedes` cannot be superseded by it; StoreError without the log's key, or if the
-    issuer's certificate is not valid now; ConflictError if others keep logging meanwhile. Nothing is logged then.
+    certificate in force, or `supersedes` cannot be superseded by it; StoreError without the log's key, if the
+    issuer's certificate is not valid now, or if fewer witnesses answer than are needed; ConflictError if others keep
+    logging meanwhile. Nothing is logged then, but for the issue itself if a witness or time stamping authority that
+    answered before does not any more: the error says so.
     """
     kind = _kind(kind)
     if (supersedes is None) != (reason is None):
@@ -130,6 +133,8 @@ def _issue_now(
     render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
     if ledger.tsa_url is not None:
         check_authority(ledger)  # as is an authority that does not answer
+    if ledger.witnesses.needed:  # and witnesses who do not
+        check_witnesses_answer(ledger, make_checkpoint(ledger))
 
     body = CertificateIssued(
         certificate_id=header.certificate_id,
@@ -143,7 +148,12 @@ def _issue_now(
     )
     draft = Draft("certificate_issued", body.to_value())
     issuance = append_entries(ledger, [draft], actor, expected_tree_size=state.tree_size)[0]
-    note = make_checkpoint(ledger)
+    note = require_witnesses(
+        ledger,
+        make_checkpoint(ledger),
+        f"{header.certificate_id}, which is logged as issued",
+        "No file was made. Issue it again, superseding it, when the witnesses answer.",
+    )
     tree_size = parse_checkpoint(note)[0].tree_size
     all_seqs = [*seqs, issuance.seq]
     proven = [

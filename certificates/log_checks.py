@@ -19,11 +19,13 @@ from certificates.evidence import Evidence, body_of
 from certificates.signer import certificate_sha256
 from ledger.errors import VerificationError
 from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.cosignature import WitnessPolicy, check_policy, cosignatures_of
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_base64, parse_time
 from ledger.log.merkle import leaf_hash, verify_inclusion
 from ledger.log.timestamp import verify_timestamp
 from ledger.material.entries import CertificateIssued
+from ledger.report import Check, Outcome, failed
 
 ISSUING_ROLES = ("operator", "issuer", "sustainability")
 """Roles of keys that may state that a certificate was issued. A laboratory's may not."""
@@ -113,6 +115,25 @@ def check_inclusion(evidence: Evidence, head: Head) -> str:
         except VerificationError as error:
             wrong(f"entry {entry.seq}", f"a proof that leads to the checkpoint's root ({sentence_of(error)})")
     return f"{len(seqs) + 1} entries stand under the root of the checkpoint of {checkpoint.tree_size} entries"
+
+
+def check_witnesses(note: str, policy: WitnessPolicy, issuance: Envelope, now: datetime) -> Check:
+    """Whether as many witnesses as demanded have co-signed the checkpoint, at a time that agrees with the log's clock.
+
+    They are asked while the certificate is issued, so that their clocks show whether the log's tells the truth.
+    """
+    check = check_policy(note, policy, now)
+    if check.outcome is Outcome.PASSED:
+        issued = parse_time(issuance.recv, "/recv")
+        for witness, seconds in cosignatures_of(note, policy.witnesses):
+            if abs(seconds - issued.timestamp()) > MAX_CLOCK_SKEW.total_seconds():
+                signed = _time(datetime.fromtimestamp(seconds, UTC))
+                return failed(
+                    check.name,
+                    f"found issue received {_time(issued)} by the log's clock; expected within 10 minutes of {signed}, "
+                    f"when {witness.name} co-signed",
+                )
+    return check
 
 
 def check_checkpoint_time(token: str, note: str, issuance: Envelope, tsa_roots: Sequence[bytes]) -> str:

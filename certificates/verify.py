@@ -48,6 +48,7 @@ from certificates.log_checks import (
     check_inclusion,
     check_issuance,
     check_times,
+    check_witnesses,
 )
 from certificates.renderer import RENDERER, drawn_with
 from certificates.signer import parse_roots, verify_signature, verify_signer
@@ -145,6 +146,7 @@ def verify_certificate(
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
     dated = checkpoint_date(evidence.checkpoint, evidence.timestamp, trust.witnesses, trust.tsa_roots)
     _check_checkpoint(checks, evidence, head, rings, envelopes, dated)
+    checks.add(check_witnesses(evidence.checkpoint, trust.witnesses, envelopes[-1], now))
     _check_checkpoint_time(checks, evidence, envelopes[-1], trust.tsa_roots)
     _check_entries(checks, envelopes)
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))
