@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from api.auth import LoginRequiredError, to_login_page
 from api.errors import install_error_handlers
 from api.headers import HeadersMiddleware
 from api.openapi import install_description
-from api.routes import batches, certificates, entries, health
+from api.publishing import running_publisher
+from api.routes import batches, certificates, entries, health, tiles
 from api.services import Render, Services
 from api.settings import Settings
 from api.throttle import Throttle
@@ -45,11 +47,17 @@ def create_app(
     now: Callable[[], datetime],
     render: Render | None = None,
 ) -> FastAPI:
-    """The application for one ledger.
+    """The application for one ledger; while it runs, it publishes in the background, if the settings say so.
 
     actor: signs what is logged through it. trust: roots and log keys against which certificates are verified. now:
     aware. render: draws a certificate's page anew; without it that check reads "not checked".
     """
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        with running_publisher(settings, ledger):
+            yield
+
     # The usual documentation pages load their scripts from another origin, so they are off.
     app = FastAPI(
         title="Magnet Ledger",
@@ -58,6 +66,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
         redirect_slashes=False,
+        lifespan=lifespan,
     )
     app.state.services = Services(
         settings=settings,
@@ -75,7 +84,7 @@ def create_app(
     install_error_handlers(app)
     app.add_exception_handler(LoginRequiredError, to_login_page)
     app.add_middleware(HeadersMiddleware, new_id=ledger.new_id)
-    for routes in (health, batches, entries, certificates):
+    for routes in (health, batches, entries, certificates, tiles):
         app.include_router(routes.router)
     for web in (pages, batch_pages, entry_pages):
         app.include_router(web.router, include_in_schema=False)

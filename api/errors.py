@@ -115,7 +115,7 @@ def item_of(problem: Problem, where: str = "pointer") -> dict[str, str]:
 
 def is_for_programs(request: Request) -> bool:
     """Whether the answer is read by a program: anything but the pages."""
-    return request.url.path.startswith(("/api/", "/healthz", "/readyz"))
+    return request.url.path.startswith(("/api/", "/healthz", "/readyz", "/checkpoint", "/tile/"))
 
 
 def problem_response(

@@ -1,20 +1,33 @@
-"""`magnet-ledger log`: append, verify, checkpoint, prove, timestamp."""
+"""`magnet-ledger log`: append, verify, checkpoint, prove, publish, timestamp."""
 
 from __future__ import annotations
 
 import sys
+import threading
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.output import EXIT_DONE, EXIT_NEGATIVE, print_checks, print_json, progress_bar, reported, say, tell
+from api.cli.output import (
+    EXIT_DONE,
+    EXIT_ENVIRONMENT,
+    EXIT_NEGATIVE,
+    print_checks,
+    print_json,
+    progress_bar,
+    reported,
+    say,
+    tell,
+)
+from ledger.report import Outcome
 
 if TYPE_CHECKING:
+    from ledger.log.proof import InclusionProof
     from ledger.service.append import Appended
 
-app = typer.Typer(help="The log: append, verify, checkpoint, prove, timestamp.", no_args_is_help=True)
+app = typer.Typer(help="The log: append, verify, checkpoint, prove, publish, timestamp.", no_args_is_help=True)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -75,22 +88,51 @@ def show(seq: Annotated[int, typer.Argument(min=0, help="Sequence number of the 
 
 
 @app.command()
-def verify(as_json: JsonOption = False) -> None:
-    """Check every entry, link and signature, the head, the checkpoints and the pin."""
-    from api.deps import log_vkey, open_ledger
+def verify(
+    since_last: Annotated[
+        bool,
+        typer.Option("--since-last/--full", help="Only entries after those of the last full verification, or all."),
+    ] = False,
+    log_only: Annotated[
+        bool, typer.Option("--log-only", help="Leave out the rules of the plant, which need memory for every entry.")
+    ] = False,
+    links_only: Annotated[
+        bool, typer.Option("--links-only", help="Hashes, links and tree alone: no signatures, no contents.")
+    ] = False,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", min=1, help="Processes for the signatures; as many as cores if not given.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Check every entry, link and signature, tiles, head, checkpoints and pin, and the rules of the plant.
+
+    What was left out is listed as not checked. A full verification that holds is kept beside the pin, for --since-last.
+    """
+    from api.deps import log_keyring_of, open_ledger
     from api.settings import load_settings
     from ledger.report import all_hold
-    from ledger.service.checkpoints import verify_log
+    from ledger.service.audit import Extent, last_verified, left_out, verify_log
 
+    extent = Extent.LINKS if links_only else Extent.LOG if log_only else Extent.ALL
     with reported(as_json), progress_bar("verify", quiet=as_json) as progress:
         settings = load_settings()
         ledger = open_ledger(settings)
-        checks = verify_log(ledger, log_vkey(settings), progress=lambda done: progress(done, max(done, 1)))
+        checks = verify_log(
+            ledger,
+            log_keyring_of(settings),
+            progress,
+            extent=extent,
+            since=last_verified(ledger) if since_last else None,
+            jobs=jobs,
+            remember=not since_last,
+        )
     holds = all_hold(checks)
+    missing = left_out(checks)
     if as_json:
-        print_json({"ok": holds, "checks": [check.to_value() for check in checks]})
+        print_json({"ok": holds, "not_checked": missing, "checks": [check.to_value() for check in checks]})
     else:
-        say("The log holds." if holds else "The log does NOT hold.")
+        but = f" Not checked: {', '.join(missing)}." if missing else ""
+        say(("The log holds." if holds else "The log does NOT hold.") + but)
         print_checks(checks)
     raise typer.Exit(EXIT_DONE if holds else EXIT_NEGATIVE)
 
@@ -111,11 +153,27 @@ def checkpoint() -> None:
 def prove(
     seq: Annotated[int, typer.Argument(min=0, help="Sequence number of the entry.")],
     form: Annotated[ProofFormat, typer.Option("--format", help="Form of the proof.")] = ProofFormat.TLOG_PROOF,
+    tree_size: Annotated[
+        int | None, typer.Option(min=1, help="Under the kept checkpoint of this size; the newest if left out.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="URL|DIR", help="From static files alone; no installation is needed."),
+    ] = None,
+    key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--vkey", help="With --from: the log's *.vkey or *-keys.json; the trust folder's if left out.", exists=True
+        ),
+    ] = None,
 ) -> None:
     """Prove that entry SEQ is under the last checkpoint. A COSE receipt is bytes: send it to a file."""
     from api.deps import open_ledger
     from api.settings import load_settings
 
+    if source is not None:
+        _prove_from(source, seq, form, key_file, tree_size)
+        return
     if form is ProofFormat.COSE:
         from ledger.service.receipts import cose_receipt
 
@@ -123,18 +181,147 @@ def prove(
             receipt = cose_receipt(open_ledger(load_settings()), seq)
         sys.stdout.buffer.write(receipt)
         return
-    from ledger.log.proof import parse_tlog_proof
-    from ledger.service.checkpoints import prove as prove_entry
+    from ledger.service.checkpoints import find_proof
 
     with reported(form is ProofFormat.JSON):
-        text = prove_entry(open_ledger(load_settings()), seq)
+        proof = find_proof(open_ledger(load_settings()), seq, tree_size)
+    _print_proof(proof, form)
+
+
+def _prove_from(source: str, seq: int, form: ProofFormat, key_file: Path | None, tree_size: int | None) -> None:
+    """Build the proof from a published log's files, verify it, and print it."""
+    from api.deps import log_keyring_of
+    from api.settings import load_settings
+    from ledger.errors import InputError, problem
+    from ledger.log.keyring import as_keyring, parse_keyring
+    from ledger.service.static_proof import prove_from
+    from ledger.store.static_log import open_static_log
+
+    with reported(form is ProofFormat.JSON):
+        if form is ProofFormat.COSE or tree_size is not None:
+            what = "--format cose" if form is ProofFormat.COSE else "--tree-size"
+            raise InputError(problem("/from", what, "the published checkpoint, without it", "Leave one of them out."))
+        if key_file is None:
+            keyring = log_keyring_of(load_settings())
+        else:
+            text = key_file.read_text(encoding="utf-8")
+            keyring = parse_keyring(text) if text.lstrip().startswith("{") else as_keyring(text.strip())
+        found = prove_from(open_static_log(source), seq, keyring)
+    _print_proof(found.proof, form)
+    if found.entry is None:
+        tell(f"The entry is not published; its leaf hash {found.leaf_hash.hex()} is what was verified.")
+    else:
+        tell(f"Entry {seq} ({len(found.entry)} bytes) is under the checkpoint of size {found.checkpoint.tree_size}.")
+
+
+def _print_proof(proof: InclusionProof, form: ProofFormat) -> None:
+    from ledger.log.proof import format_tlog_proof
+
     if form is ProofFormat.TLOG_PROOF:
-        typer.echo(text, nl=False)
-        return
-    proof = parse_tlog_proof(text)
-    print_json(
-        {"leaf_index": proof.leaf_index, "path": [node.hex() for node in proof.path], "checkpoint": proof.checkpoint}
-    )
+        typer.echo(format_tlog_proof(proof), nl=False)
+    else:
+        path = [node.hex() for node in proof.path]
+        print_json({"leaf_index": proof.leaf_index, "path": path, "checkpoint": proof.checkpoint})
+
+
+@app.command()
+def tiles(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder; made if absent.", file_okay=False)],
+    hashes_only: Annotated[
+        bool, typer.Option("--hashes-only", help="Without the entries, which anybody could read.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the whole log as static files (C2SP tlog-tiles) into DIR, or add what is missing there.
+
+    Signs a checkpoint first where the log has grown since the last one and its key is here.
+    """
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.service.publisher import publish_log
+    from ledger.store.tile_folder import TileFolder
+
+    with reported(as_json):
+        tree_size = publish_log(open_ledger(load_settings()), TileFolder(folder), with_entries=not hashes_only)
+    if as_json:
+        print_json({"tree_size": tree_size, "folder": str(folder), "entries": not hashes_only})
+    else:
+        say(f"{folder} holds the log up to size {tree_size}. To serve it: python -m http.server -d {folder}")
+
+
+@app.command()
+def publish(
+    watch: Annotated[bool, typer.Option("--watch", help="Go on, every --every seconds, until Ctrl-C.")] = False,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Seconds between rounds; the settings' publish_seconds if left out.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Sign what is new, ask the witnesses, and publish it into the settings' tiles_dir, if there is one."""
+    from api.deps import open_ledger
+    from api.publishing import tile_folder_of
+    from api.settings import load_settings
+    from ledger.errors import LedgerError
+    from ledger.service.publisher import Round, run_publisher
+    from ledger.service.publisher import publish as publish_once
+
+    def show(result: Round | LedgerError) -> None:
+        if isinstance(result, LedgerError):
+            tell(f"Refused ({result.slug}): {result}")
+            return
+        if as_json:
+            print_json(result.to_value())
+        elif result.is_new or not watch:
+            say(
+                f"size {result.tree_size}{': signed now' if result.is_new else ''}"
+                f"{', published' if result.published else ''}"
+            )
+        for finding in result.findings:
+            tell(f"  {finding.name}: {finding.detail}")
+
+    with reported(as_json):
+        settings = load_settings()
+        ledger, folder = open_ledger(settings), tile_folder_of(settings)
+        if not watch:
+            show(publish_once(ledger, folder, with_entries=settings.publish_entries))
+            return
+        seconds = every or settings.publish_seconds or 1
+        try:
+            run_publisher(
+                ledger, seconds, threading.Event(), folder, with_entries=settings.publish_entries, report=show
+            )
+        except KeyboardInterrupt:
+            raise typer.Exit(EXIT_DONE) from None
+
+
+@app.command()
+def compare(
+    note: Annotated[Path, typer.Argument(help="A checkpoint of the log.", exists=True, dir_okay=False)],
+    other: Annotated[Path, typer.Argument(help="Another checkpoint of it.", exists=True, dir_okay=False)],
+    vkey: Annotated[
+        list[str] | None, typer.Option(help="Verifier key of the log; those of the trust folder if left out.")
+    ] = None,
+    tiles: Annotated[
+        str | None, typer.Option(help="Folder or address of the log's tiles; this installation's if left out.")
+    ] = None,
+    evidence: Annotated[
+        Path | None, typer.Option(help="Where to write the evidence if they are of two histories; must not exist.")
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Whether two checkpoints, perhaps shown to two people, are of one history; writes the evidence if they are not."""
+    from api.compare import compare_files
+
+    with reported(as_json):
+        check, path = compare_files(note, other, vkey, tiles, evidence)
+    if as_json:
+        print_json({**check.to_value(), "evidence": None if path is None else str(path)})
+    else:
+        print_checks([check])
+        if path is not None:
+            say(f"Two histories were signed. Evidence for anybody who knows the log's key: {path}")
+    codes = {Outcome.PASSED: EXIT_DONE, Outcome.FAILED: EXIT_NEGATIVE, Outcome.NOT_CHECKED: EXIT_ENVIRONMENT}
+    raise typer.Exit(codes[check.outcome])
 
 
 @app.command()

@@ -21,11 +21,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from ledger.errors import LedgerError, MalformedProofError, RootMismatchError, VerificationError, problem
+from ledger.errors import LedgerError, RootMismatchError, VerificationError, problem
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.cosignature import holds_lines_of
 from ledger.log.merkle import leaf_hash, root_hash
@@ -37,7 +36,6 @@ from ledger.log.tiles import (
     TiledTree,
     TileReader,
     bundles_of,
-    consistency_path,
     format_bundle,
     root,
     split_tile,
@@ -45,20 +43,19 @@ from ledger.log.tiles import (
     tiles_of,
 )
 from ledger.report import Check, failed
-from ledger.service.checkpoints import SignedHead, refuse, sign_head
-from ledger.service.context import Ledger
+from ledger.service.checkpoints import refuse, sign_head
+from ledger.service.context import AskWitnesses, Ledger
 from ledger.service.log_keys import log_keyring
-from ledger.store.checkpoint_rows import keep_checkpoint, leaf_rows
-from ledger.store.database import read_transaction, write_transaction
+from ledger.service.timestamps import timestamp_if_due
+from ledger.service.witnesses import cosigned
+from ledger.store.checkpoint_rows import leaf_rows, newest_checkpoint
+from ledger.store.database import read_transaction
 from ledger.store.pin import check_begins_with
 from ledger.store.repository import read_head
 from ledger.store.tile_folder import TileFolder
 from ledger.store.tile_rows import StoredTiles
 
-WITNESSES = "witnesses"
-
-AskWitnesses: TypeAlias = Callable[[str, Callable[[int], list[bytes]]], tuple[str, list[Check]]]
-"""(note, old size -> consistency path from it) -> the note with the lines of those who co-signed, and what failed."""
+TIMESTAMP = "timestamp"
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class Round:
     """What a round of the publisher came to.
 
     note: newest checkpoint, with its cosignatures. is_new: whether it was signed in this round. published: whether it
-    is in the folder. findings: witnesses that failed.
+    is in the folder. findings: witnesses that failed, and a time stamp that was due and could not be had.
     """
 
     note: str
@@ -74,6 +71,11 @@ class Round:
     is_new: bool
     published: bool = False
     findings: list[Check] = field(default_factory=list)
+
+    def to_value(self) -> dict[str, object]:
+        """The round as JSON data."""
+        findings = [finding.to_value() for finding in self.findings]
+        return {**vars(self), "findings": findings}
 
 
 def publish(
@@ -86,6 +88,7 @@ def publish(
 ) -> Round:
     """One round.
 
+    ask_witnesses: the ledger's own if None.
     full: hash every entry anew and compare every published file, not only what came since the last round.
     with_entries: publish entry bundles, which hold what was logged, beside the hashes.
     Raises: as ledger.service.checkpoints.sign_head, nothing being signed then; StoreError if the folder cannot be
@@ -95,11 +98,11 @@ def publish(
     signed = sign_head(ledger, full=full, published=published_note)
     note = signed.note
     findings: list[Check] = []
-    if ask_witnesses is not None and (signed.is_new or _is_missing_witnesses(ledger, note)):
-        note, findings = _cosigned(ledger, signed, ask_witnesses)
+    if signed.is_new or _is_missing_witnesses(ledger, note):
+        note, findings = cosigned(ledger, note, ask_witnesses)
     if folder is not None:
         publish_tiles(ledger, folder, note, full=full, with_entries=with_entries)
-    return Round(note, signed.checkpoint.tree_size, signed.is_new, folder is not None, findings)
+    return Round(note, signed.checkpoint.tree_size, signed.is_new, folder is not None, findings + _stamp(ledger))
 
 
 def run_publisher(
@@ -124,6 +127,24 @@ def run_publisher(
             result = error
         report(result)
         stop.wait(every_seconds)
+
+
+def publish_log(ledger: Ledger, folder: TileFolder, *, with_entries: bool = True) -> int:
+    """Write the whole log into the folder, or what is missing there; the size up to which it is published then.
+
+    Signs its head first where no kept checkpoint reaches so far and the log's key is here; else up to the newest one.
+    Every file that is there is compared.
+    Raises: StoreError if there is no checkpoint and none can be signed; else as publish.
+    """
+    with read_transaction(ledger.engine) as connection:
+        head_size = read_head(connection, ledger.origin).tree_size
+        newest = newest_checkpoint(connection, ledger.origin)
+    if newest is None or (newest[0] < head_size and ledger.log_key is not None):
+        published = folder.checkpoint()
+        signed = sign_head(ledger, full=False, published=published)
+        newest = signed.checkpoint.tree_size, signed.note
+    publish_tiles(ledger, folder, newest[1], full=True, with_entries=with_entries)
+    return newest[0]
 
 
 def publish_tiles(
@@ -211,24 +232,13 @@ def _is_missing_witnesses(ledger: Ledger, note: str) -> bool:
     return any(url and (witness.name, witness.key_hash) not in lines for witness, url in asked)
 
 
-def _cosigned(ledger: Ledger, signed: SignedHead, ask_witnesses: AskWitnesses) -> tuple[str, list[Check]]:
-    """The note with the lines of those who co-signed it, kept; and the findings: a witness's failure is no error."""
-
-    def path_from(old_size: int) -> list[bytes]:
-        with read_transaction(ledger.engine) as connection:
-            return consistency_path(StoredTiles(connection, ledger.origin), old_size, signed.checkpoint.tree_size)
-
+def _stamp(ledger: Ledger) -> list[Check]:
+    """Have the checkpoint time stamped, where that is due; a finding if it could not be. The next round tries again."""
     try:
-        note, findings = ask_witnesses(signed.note, path_from)
-        if not holds_lines_of(note, signed.note):
-            expected = "the note with more lines"
-            raise MalformedProofError(problem("/witnesses", note, expected, "Look at the witness's answer."))
+        timestamp_if_due(ledger)
     except LedgerError as error:
-        return signed.note, [failed(WITNESSES, str(error))]
-    if note != signed.note:
-        with write_transaction(ledger.engine) as connection:
-            note = keep_checkpoint(connection, ledger.origin, signed.checkpoint.tree_size, note)
-    return note, findings
+        return [failed(TIMESTAMP, str(error))]
+    return []
 
 
 def _misfit(found: str, expected: str) -> RootMismatchError:

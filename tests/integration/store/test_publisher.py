@@ -268,7 +268,7 @@ STEPS: list[tuple[Any, str]] = [
     (checkpoints, "sign_checkpoint"),
     (checkpoints, "swap_pin"),
     (checkpoints, "_keep"),
-    (publisher, "_cosigned"),
+    (publisher, "cosigned"),
     (TileFolder, "write"),
     (publisher, "_write_tiles"),
     (publisher, "_write_bundles"),
@@ -457,9 +457,9 @@ def test_a_witness_that_changes_the_note_is_a_finding(ledger: Ledger, answer: Ca
 
 def test_a_witness_that_fails_with_an_error_is_a_finding(ledger: Ledger) -> None:
     def ask(_note: str, _path_from: object) -> tuple[str, list[Check]]:
-        raise StoreError(checkpoints.problem("/witnesses", "timeout", "an answer", "Try again."))
+        raise BadSignatureError(checkpoints.problem("/witnesses", "nonsense", "an answer", "Try again."))
 
-    assert ["timeout" in finding.detail for finding in publish(ledger, None, ask).findings] == [True]
+    assert ["nonsense" in finding.detail for finding in publish(ledger, None, ask).findings] == [True]
 
 
 # --- the folder -------------------------------------------------------------------------------------------------------
