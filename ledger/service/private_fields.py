@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from ledger.errors import InputError, LedgerError, RuleError, UnknownIdError, VerificationError, problem
+from ledger.errors import InputError, LedgerError, RuleError, StoreError, UnknownIdError, VerificationError, problem
 from ledger.log.canonical import Json
 from ledger.log.disclosure import DisclosedField, Disclosure
 from ledger.log.envelope import parse_envelope
@@ -195,7 +195,11 @@ def _finish(ledger: Ledger, erased: Erased, scopes: Iterable[str]) -> Erased:
     """Destroy the keys that nothing is sealed with any more. The transaction that made them so is committed."""
     with open_sequencer(ledger.engine, ledger.origin) as sequencer:
         keys = destroy_unused_keys(sequencer.connection, ledger.vault, ledger.origin, scopes)
-    return replace(erased, keys=keys, scrubbed=scrub(ledger.engine))
+    try:
+        scrubbed = scrub(ledger.engine)
+    except StoreError:  # the values are erased all the same: no key opens what is left
+        scrubbed = False
+    return replace(erased, keys=keys, scrubbed=scrubbed)
 
 
 def _delete(ledger: Ledger, connection: Connection, rows: Iterable[SealedField]) -> None:

@@ -7,9 +7,11 @@ and chosen while the log's head is locked; two writers could else choose differe
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from ledger.errors import StoreError, problem
 from ledger.log.canonical import parse_canonical
@@ -125,18 +127,24 @@ def scrub(engine: Engine, *, whole: bool = False) -> bool:
 
     What an erasure deletes is ciphertext; this keeps less of it. whole: write a SQLite file anew, for what stood in it
     in clear. Returns whether it could be done now: readers of an older state hold it up.
+    Raises: StoreError if the database cannot do it.
     """
-    if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM private_field")
-        return True
-    raw = engine.raw_connection()  # neither can be done inside a transaction
     try:
-        if whole:
-            raw.cursor().execute("VACUUM")
-        (busy, _, _) = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    finally:
-        raw.close()
+        if engine.dialect.name == "postgresql":
+            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.exec_driver_sql("VACUUM private_field")
+            return True
+        raw = engine.raw_connection()  # neither can be done inside a transaction
+        try:
+            if whole:
+                raw.cursor().execute("VACUUM")
+            (busy, _, _) = raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            raw.close()
+    except (sqlite3.Error, DBAPIError) as error:
+        raise StoreError(
+            problem("/database_url", error, "a database that can be cleaned up", "Check that it has room; try again.")
+        ) from error
     return not busy
 
 

@@ -235,12 +235,16 @@ def _associated_data(origin: str, seq: int, field_name: str, scope: str) -> byte
 
 
 def _write_new(path: Path, secret: bytes) -> None:
-    """A new file for its owner's eyes only, its content on disk when this returns."""
+    """A new file for its owner's eyes only, its content on disk when this returns; no file if that fails."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secret)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()
+        raise
 
 
 def _not_sealed(row: SealedField, found: str) -> NoReturn:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ledger.service.append import append_entries
 from ledger.service.context import Ledger
+from ledger.service.private_fields import erase_fields
 from tests.store_samples import ACTOR, make_ids, make_ledger, receipt
 
 APPENDS = 3
@@ -48,4 +49,14 @@ def append_on(folder: Path) -> None:
         os.write(acks, f"{entry.seq} {entry.leaf_hash}\n".encode())
 
 
-SCENARIOS: dict[str, Callable[[Path], None]] = {"append": append_one_by_one, "append_on": append_on}
+def erase_one_field(folder: Path) -> None:
+    """One private field of the party that `start_log` logs; the other one stays."""
+    erased = erase_fields(open_ledger(folder, 1), {1: ["vat_id"]}, ACTOR, "no longer needed")
+    (folder / "erased").write_text(f"{erased.seq}\n")
+
+
+SCENARIOS: dict[str, Callable[[Path], None]] = {
+    "append": append_one_by_one,
+    "append_on": append_on,
+    "erase": erase_one_field,
+}
