@@ -1,8 +1,8 @@
 """Ways to corrupt an audit pack, each named by what is wrong, with the finding that must name it.
 
 Each is made from the good pack of tests.pack_samples by somebody who mends what can be mended: numbers, links, tiles
-and manifest are made anew unless the corruption is that they were not. Nothing that a key would be needed for is mended,
-where not said: "by who holds the log's key".
+and manifest are made anew unless the corruption is that they were not. Nothing that a key would be needed for is
+mended, where not said: "by who holds the log's key".
 """
 
 from __future__ import annotations

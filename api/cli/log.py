@@ -325,6 +325,43 @@ def compare(
 
 
 @app.command()
+def export(
+    file: Annotated[Path, typer.Argument(metavar="PACK.zip", help="File to write; must not exist.", dir_okay=False)],
+    disclose: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A file of `private disclose`, whose values the pack then shows; may be repeated.",
+            exists=True,
+            dir_okay=False,
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Write the whole log as an audit pack, with the program that checks it. Signs a checkpoint first.
+
+    Always the whole log, never a part: of a part nobody could check that nothing was left out.
+    """
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.log.disclosure import parse_disclosure
+    from ledger.service.pack import export_pack
+
+    with reported(as_json), progress_bar("export", quiet=as_json) as progress:
+        shown = [parse_disclosure(path.read_bytes()) for path in disclose or ()]
+        summary = export_pack(open_ledger(load_settings()), file, shown, progress)
+    if as_json:
+        print_json({"file": str(file), **vars(summary)})
+        return
+    say(
+        f"{file}: {summary.tree_size} entries, {summary.checkpoints} checkpoints, {summary.timestamps} time stamps, "
+        f"{summary.disclosed_fields} disclosed values, {summary.size} bytes."
+    )
+    if summary.left_out:
+        tell(f"{summary.left_out} entries after the last checkpoint are not in it: there is no key here to sign one.")
+    say("To check it: python verify.py PACK.zip --vkey KEY; its README.md says how.")
+
+
+@app.command()
 def timestamp(as_json: JsonOption = False) -> None:
     """Have the last checkpoint time stamped by the authority at tsa_url, unless it is already."""
     from api.deps import open_ledger
