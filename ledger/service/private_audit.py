@@ -83,13 +83,14 @@ def _keys_wanted(connection: Connection, ledger: Ledger) -> set[tuple[str, bytes
 class PrivateAudit:
     """One walk over the private values, beside that over the entries, in the same order.
 
-    start: the walk begins with this entry; values of earlier ones are passed over.
+    start: the walk begins with this entry; of earlier ones only what was erased is looked at.
     """
 
     def __init__(self, ledger: Ledger, connection: Connection, start: int | None = None) -> None:
         self.ledger = ledger
         self.connection = connection
         self.findings: list[Check] = []
+        self.start = start
         self.has_vault = ledger.vault.exists()
         self.erasures = erasures_of(connection, ledger.origin)
         self.erased_scopes = set(self.erasures.subjects)
@@ -130,6 +131,8 @@ class PrivateAudit:
         """
         for row in self._rows_of(None):
             self._orphan(row)
+        if self.start is not None:
+            self._erased_earlier(self.start)
         self._keys_left()
         checks = list(self.findings)
         named = {check.name for check in checks}
@@ -189,6 +192,31 @@ class PrivateAudit:
         else:
             detail = f"{what} has no key in the vault, and no entry says that it was erased"
             self._fail(ERASURES, detail, row.seq)
+
+    def _erased_earlier(self, start: int) -> None:
+        """What the log's erasures took from entries before `start` is gone."""
+        earlier = {seq for seq, _ in self.erasures.fields if seq < start}
+        subjects = (self._subject_of(seq) for seq in sorted(earlier))
+        self.erased_scopes.update(subject for subject in subjects if subject is not None)
+        for scope in sorted(self.erased_scopes):
+            for row in repository.private_fields(self.connection, self.ledger.origin, scope=scope):
+                by = self.erasures.erased_by(row.seq, row.field, scope)
+                if row.seq < start and by is not None and self._has_key(row):
+                    detail = (
+                        f"entry {row.seq}: the private value {row.field} was erased by entry {by}, but is still there"
+                    )
+                    self._fail(ERASURES, f"{detail}: {_RESUME}", row.seq)
+
+    def _subject_of(self, seq: int) -> str | None:
+        """The subject of entry `seq`; None if there is no such entry or it cannot be read, which others report."""
+        try:
+            entry = repository.entries_at(self.connection, self.ledger.origin, [seq])[seq]
+            return subject_of(parse_envelope(entry.data).statement.body, seq)
+        except LedgerError:
+            return None
+
+    def _has_key(self, row: SealedField) -> bool:
+        return self.ledger.vault.has_key(self.ledger.origin, row.scope, row.key_id)
 
     def _keys_left(self) -> None:
         try:

@@ -25,6 +25,7 @@ from ledger.service.append import Draft, append_entries
 from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint, prove
 from ledger.service.context import Ledger, State
+from ledger.service.private_audit import PrivateAudit
 from ledger.service.private_fields import (
     disclose,
     erase_fields,
@@ -398,6 +399,37 @@ def test_a_value_put_back_after_its_erasure_is_seen_and_erased_again(lot: Ledger
     assert {check.seq for check in found} == {3, 4}
     assert len(resume_erasures(lot).fields) == 3
     assert failures(lot) == []
+
+
+@pytest.mark.parametrize(
+    "erase",
+    [
+        lambda ledger: erase_subject(ledger, "batch/IN-1", ACTOR, "contract ended"),
+        lambda ledger: erase_fields(ledger, {3: ["price", "supplier"], 4: ["analyst"]}, ACTOR, "contract ended"),
+    ],
+    ids=["subject", "fields"],
+)
+def test_a_walk_over_the_newest_entries_alone_sees_that_what_they_erased_is_still_there(
+    lot: Ledger, erase: Callable[[Ledger], object]
+) -> None:
+    kept, files = sealed_rows(lot), {path: path.read_bytes() for path in lot.vault.files()}
+    erase(lot)
+
+    def walk() -> list[Check]:
+        with read_transaction(lot.engine) as connection:
+            audit = PrivateAudit(lot, connection, start=5)
+            statement = parse_envelope(entry_bytes(lot, [5])[0]).statement
+            audit.look(5, statement.body, statement.commit)
+            return audit.finish()
+
+    assert all_hold(walk())
+    for path, content in files.items():
+        path.write_bytes(content)
+    (left,) = (check for check in walk() if check.outcome is Outcome.FAILED)
+    assert "key" in left.detail
+    with write_transaction(lot.engine) as connection:
+        repository.insert_private_fields(connection, ORIGIN, [row for row in kept if row.seq in (3, 4)])
+    assert sorted(check.seq or -1 for check in walk() if check.outcome is Outcome.FAILED) == [3, 3, 4]
 
 
 def test_a_key_that_is_lost_is_no_erasure(lot: Ledger) -> None:
