@@ -7,7 +7,7 @@ the run again entry by entry.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -54,20 +54,28 @@ class KeyRecord:
 class Chunk:
     """A run of rows, consecutive by number, within one tile of the tree.
 
-    rows: as ledger.store.audit_rows.entry_batches gives them, as plain tuples. keys: by key id, as far as they occur in
-    the entries. extent: how far to look.
+    columns: of the rows, as ledger.store.audit_rows.entry_batches gives them: seq, leaf_hash, data, and so on. keys: by
+    key id, as far as they occur in the entries. extent: how far to look.
     """
 
     origin: str
-    rows: Sequence[tuple[Any, ...]]
+    columns: tuple[tuple[Any, ...], ...]
     keys: Mapping[str, KeyRecord]
     extent: Extent
 
     @property
-    def start(self) -> int:
-        """Number of the first row."""
-        seq: int = self.rows[0][0]
-        return seq
+    def seqs(self) -> tuple[int, ...]:
+        """Numbers of the rows."""
+        return self.columns[0]
+
+    @property
+    def entries(self) -> tuple[bytes, ...]:
+        """Exact bytes of the entries."""
+        return self.columns[2]
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        """The rows, one by one."""
+        return zip(*self.columns, strict=True)
 
 
 @dataclass(frozen=True)
@@ -84,13 +92,13 @@ class Sound:
 
 def check_chunk(chunk: Chunk) -> Sound | None:
     """The run, if it is sound in itself; None if anything about it must be looked at more closely."""
-    links = check_links([row[2] for row in chunk.rows], chunk.origin, chunk.start)
-    if links is None or tuple(row[1] for row in chunk.rows) != links.leaves:
+    links = check_links(chunk.entries, chunk.origin, chunk.seqs[0])
+    if links is None or chunk.columns[1] != links.leaves:
         return None
     committed: tuple[int, ...] = ()
     if chunk.extent is not Extent.LINKS:
         try:
-            committed = tuple(row[0] for row in chunk.rows if _has_private_fields(chunk, row))
+            committed = tuple(row[0] for row in chunk.rows() if _has_private_fields(chunk, row))
         except (InputError, MalformedProofError, InvalidSignature, _NotSoundError):
             return None
     return Sound(links, tile_root(links.leaves) if len(links.leaves) == TILE_WIDTH else None, committed)

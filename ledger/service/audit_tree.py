@@ -39,6 +39,8 @@ class TreeAudit:
         self._levels: list[bytearray] = []  # hashes of level 1 and above
         self._wrong: list[int] = []  # by level, how many tiles are not what they should be
         self._stored_any = next(audit_rows.tile_names(connection, origin), None) is not None
+        self._stored = audit_rows.lowest_tiles(connection, origin)
+        self._next_stored = next(self._stored, None)
         self.take_roots()
 
     @property
@@ -128,13 +130,23 @@ class TreeAudit:
     def _compare(self, level: int, index: int, expected: bytes) -> None:
         if not self._stored_any:
             return
-        stored = audit_rows.tile_hashes(self._connection, self._origin, level, index)
+        stored = (
+            self._lowest(index) if level == 0 else audit_rows.tile_hashes(self._connection, self._origin, level, index)
+        )
         if stored == expected:
             return
         name = tile_path(Tile(level, index, len(expected) // 32))
         fault = "is not stored" if stored is None else "is not what the entries give"
         seq = (index * TILE_WIDTH) << (level * TILE_HEIGHT)
         self._wrong_tile(level, f"{name} {fault}; `magnet-ledger db rebuild` makes it anew", seq)
+
+    def _lowest(self, index: int) -> bytes | None:
+        """The hashes of the stored tile of level 0, None if there is none. Called with rising index."""
+        while self._next_stored is not None and self._next_stored[0] < index:
+            self._next_stored = next(self._stored, None)
+        if self._next_stored is None or self._next_stored[0] != index:
+            return None
+        return self._next_stored[1]
 
     def _wrong_tile(self, level: int, detail: str, seq: int | None = None) -> None:
         known = min(max(level, 0), len(self._levels))

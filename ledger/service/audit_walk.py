@@ -40,6 +40,11 @@ Progress = Callable[[int, int], None]
 _KEY_ENDINGS = tuple(b'"type":"%b","v":1},"v":1}' % name.encode("ascii") for name in KEY_TYPES)
 """How the entries about keys end in canonical form: the columns beside the bytes may say anything."""
 
+_AFTER_TYPE = len(b'","v":1},"v":1}')
+_TAIL = _AFTER_TYPE + 4
+_KEY_TAILS = frozenset(ending[-_TAIL:-_AFTER_TYPE] for ending in _KEY_ENDINGS)
+"""The last letters of those types, to tell sooner that none of many entries is of them."""
+
 _KID = b'","kid":"'
 _KID_CHARS = 16
 
@@ -94,13 +99,14 @@ class Walk:
         for rows in _runs(batches, self.start):
             if rows[0][2].endswith(_KEY_ENDINGS):
                 self._note_keys(rows[0])
-            kids = {} if self.extent is Extent.LINKS else self._records(rows)
-            yield Chunk(self.origin, [tuple(row) for row in rows], kids, self.extent)
+            columns = tuple(zip(*rows, strict=True))
+            keys = {} if self.extent is Extent.LINKS else self._records(columns[2])
+            yield Chunk(self.origin, columns, keys, self.extent)
 
-    def _records(self, rows: Sequence[Columns]) -> dict[str, KeyRecord]:
-        """The keys that the statements in these rows name, as far as they are registered."""
+    def _records(self, entries: Sequence[bytes]) -> dict[str, KeyRecord]:
+        """The keys that the statements in these entries name, as far as they are registered."""
         records = {}
-        for kid in {_kid_of(row[2]) for row in rows}:
+        for kid in {_kid_of(data) for data in entries}:
             key = self.keys.actors.get(kid)
             if key is not None:
                 raw = key.public_key.public_bytes_raw()
@@ -127,31 +133,34 @@ class Walk:
 
     def _check_numbers(self, chunk: Chunk) -> None:
         """The numbers of the rows follow on those before. Within a run they rise by one."""
-        seq = chunk.start
+        seq = chunk.seqs[0]
         if seq > self._next_row:
             last = seq - 1
             which = f"entry {last}" if last == self._next_row else f"entries {self._next_row} to {last}"
             self._findings.fail(ROWS, f"{which}: no such row; deleted or renumbered", self._next_row)
         elif seq < self._next_row:
             self._findings.fail(ROWS, f"a row is numbered {seq}", seq)
-        self._next_row = chunk.rows[-1][0] + 1
+        self._next_row = chunk.seqs[-1] + 1
 
     def _private_of_sound(self, chunk: Chunk, committed: tuple[int, ...]) -> None:
         if self.private is None:
             return
+        kept_for = self.private.next_seq
+        if not committed and (kept_for is None or kept_for > chunk.seqs[-1]):
+            return
         wanted = set(committed)
-        for row in chunk.rows:
+        for seq, data in zip(chunk.seqs, chunk.entries, strict=True):
             kept_for = self.private.next_seq
-            if row[0] in wanted or (kept_for is not None and kept_for <= row[0]):
-                statement = parse_envelope(row[2]).statement
-                self.private.look(row[0], statement.body, statement.commit)
+            if seq in wanted or (kept_for is not None and kept_for <= seq):
+                statement = parse_envelope(data).statement
+                self.private.look(seq, statement.body, statement.commit)
 
     # Entry by entry
 
     def _go_through(self, chunk: Chunk) -> None:
         """The same checks, one entry after the other, each finding by its name."""
         leaves = []
-        for row in chunk.rows:
+        for row in chunk.rows():
             seq, stored, data = row[:3]
             leaf = leaf_hash(data)
             leaves.append(leaf)
@@ -236,8 +245,10 @@ def _runs(batches: Iterable[Sequence[Columns]], position: int) -> Iterator[Seque
 
 def _joined(rows: Sequence[Columns]) -> Sequence[Columns]:
     """The rows from the first on that are numbered without gap; an entry about keys by itself."""
-    keys = [place for place, row in enumerate(rows) if row[2].endswith(_KEY_ENDINGS)]
-    end = len(rows) if not keys else max(keys[0], 1)
+    end = len(rows)
+    if not _KEY_TAILS.isdisjoint([row[2][-_TAIL:-_AFTER_TYPE] for row in rows]):
+        keys = [place for place, row in enumerate(rows) if row[2].endswith(_KEY_ENDINGS)]
+        end = max(keys[0], 1) if keys else end
     if rows[end - 1][0] - rows[0][0] != end - 1:
         end = next(place for place in range(1, end) if rows[place][0] != rows[place - 1][0] + 1)
     return rows[:end]
