@@ -16,7 +16,9 @@ from ledger.errors import StoreError, problem
 if TYPE_CHECKING:
     from certificates.keys import Issuer
     from certificates.verify import Trust
-    from ledger.service.context import Actor, Ledger
+    from ledger.log.cosignature import WitnessPolicy
+    from ledger.log.keyring import Keyring
+    from ledger.service.context import Actor, AskWitnesses, Ledger
 
 TSA_SUFFIX = ".tsa.pem"
 
@@ -46,6 +48,7 @@ def open_ledger(settings: Settings) -> Ledger:
 
     Raises: StoreError if there is no database yet or its schema is not the one of this version.
     """
+    from api.log_key_files import log_signers
     from ledger.service.context import Ledger
     from ledger.store.database import make_engine, require_current_schema
 
@@ -54,16 +57,21 @@ def open_ledger(settings: Settings) -> Ledger:
         raise StoreError(problem("", str(settings.folder), f"a folder with {FILE_NAME}", next_step))
     engine = make_engine(settings.database_url)
     require_current_schema(engine)
-    log_key_path = settings.keys_dir / "log.key"
+    log_key, next_log_key = log_signers(settings)
+    policy = witness_policy(settings)
     return Ledger(
         engine=engine,
         origin=settings.origin,
-        log_key=_ed25519_key(log_key_path) if log_key_path.exists() else None,
+        log_key=log_key,
+        next_log_key=next_log_key,
+        log_keys=_trusted_log_keys(settings),
         pin_path=settings.pin_path,
         now=now,
         new_id=new_id,
         new_salt=new_salt,
         vault_dir=settings.vault_dir,
+        witnesses=policy,
+        ask_witnesses=witness_asker(policy),
         tsa_url=settings.tsa_url or None,
         tsa_roots=tsa_roots_of(settings),
     )
@@ -92,7 +100,8 @@ def trust_of(settings: Settings) -> Trust:
     """What this installation trusts, by the names of the files in its trust folder.
 
     *.tsa.pem are roots of authorities that may tell the time, other *.pem those of issuers: who may do the one may not
-    do the other. *.vkey are keys of logs.
+    do the other. *.vkey are keys of logs, *-keys.json histories of a log's keys (ledger.log.keyring).
+    *.witness are keys of witnesses; the settings say how many of them are needed.
     """
     from certificates.verify import Trust
 
@@ -101,13 +110,39 @@ def trust_of(settings: Settings) -> Trust:
             problem(
                 "/trust_dir",
                 str(settings.trust_dir),
-                "a folder with *.pem roots, *.tsa.pem roots and *.vkey log keys",
+                "a folder with *.pem roots, *.tsa.pem roots, *.vkey and *-keys.json log keys",
                 "Name it with --trust.",
             )
         )
     roots = _root_files(settings, time_stamping=False)
     vkeys = tuple(path.read_text(encoding="utf-8").strip() for path in sorted(settings.trust_dir.glob("*.vkey")))
-    return Trust(roots=roots, vkeys=vkeys, tsa_roots=tsa_roots_of(settings))
+    histories = tuple(path.read_text(encoding="utf-8") for path in sorted(settings.trust_dir.glob("*-keys.json")))
+    return Trust(
+        roots=roots,
+        vkeys=vkeys,
+        tsa_roots=tsa_roots_of(settings),
+        log_keys=histories,
+        witnesses=witness_policy(settings),
+    )
+
+
+def witness_policy(settings: Settings) -> WitnessPolicy:
+    """The witnesses of the trust folder (*.witness), and how many of them are needed.
+
+    Raises: InputError if more are needed than there are, or a file is not of its form; StoreError if one is unreadable.
+    """
+    from api.witness.trusted import read_policy
+
+    return read_policy(settings.trust_dir, settings.witnesses_needed)
+
+
+def witness_asker(policy: WitnessPolicy) -> AskWitnesses | None:
+    """What asks the witnesses that have an address, None if none has."""
+    if not any(policy.urls):
+        return None
+    from api.witness.client import WitnessClient
+
+    return WitnessClient(policy, now).ask
 
 
 def tsa_roots_of(settings: Settings) -> tuple[bytes, ...]:
@@ -120,19 +155,30 @@ def _root_files(settings: Settings, *, time_stamping: bool) -> tuple[bytes, ...]
     return tuple(path.read_bytes() for path in found if path.name.lower().endswith(TSA_SUFFIX) == time_stamping)
 
 
-def log_vkey(settings: Settings) -> str:
-    """The log's verifier key from the trust folder.
+def log_keyring_of(settings: Settings) -> Keyring:
+    """The keys of the log that the trust folder names.
 
-    Raises: StoreError if no *.vkey there names this log.
+    Raises: StoreError if none there is of this log; InputError if a file is not of its form.
     """
-    for vkey in trust_of(settings).vkeys:
-        if vkey.split("+", 1)[0] == settings.origin:
-            return vkey
-    raise StoreError(
-        problem(
-            "/trust_dir", str(settings.trust_dir), f"a *.vkey file of {settings.origin}", "Put the log's key there."
-        )
-    )
+    keyring = _trusted_log_keys(settings)
+    if keyring is None:
+        expected = f"a *.vkey or *-keys.json file of {settings.origin}"
+        raise StoreError(problem("/trust_dir", str(settings.trust_dir), expected, "Put the log's key there."))
+    return keyring
+
+
+def _trusted_log_keys(settings: Settings) -> Keyring | None:
+    from ledger.log.keyring import keyrings
+
+    if not settings.trust_dir.is_dir():
+        return None
+    trust = trust_of(settings)
+    return keyrings(trust.vkeys, trust.log_keys).get(settings.origin)
+
+
+def log_vkey(settings: Settings) -> str:
+    """The log's newest verifier key from the trust folder. Raises: as log_keyring_of."""
+    return log_keyring_of(settings).keys[-1].text
 
 
 def _is_missing_file(database_url: str) -> bool:
