@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import stat
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from api.deps import issuer_of, log_vkey, now, open_ledger, operator_actor, trust_of
 from api.settings import FILE_NAME, Settings
 from ledger.errors import LedgerError
 from ledger.report import Check, failed, not_checked, passed
+
+if TYPE_CHECKING:
+    from ledger.service.context import Ledger
 
 
 def examine(settings: Settings) -> list[Check]:
@@ -27,10 +31,7 @@ def examine(settings: Settings) -> list[Check]:
         checks.append(
             passed("log-readable", f"{size} entries, {len(plant_of(ledger).batches)} batches, log {settings.origin}")
         )
-        has_key = ledger.log_key is not None
-        checks.append(
-            passed("log-key", "checkpoints can be signed") if has_key else failed("log-key", "keys/log.key is missing")
-        )
+        checks.append(_log_key(ledger, size))
         checks.append(_pin(settings, size))
         from ledger.service.private_audit import check_vault
 
@@ -59,13 +60,27 @@ def _settings_file(settings: Settings) -> Check:
 
 
 def _keys_private(folder: Path) -> Check:
-    keys = sorted(folder.glob("*.key"))
+    keys = sorted(folder.glob("*.key*"))  # the next ones and those given up are no less secret
     if not keys:
         return failed("keys-private", f"no key files in {folder}")
     open_ones = [key.name for key in keys if stat.S_IMODE(key.stat().st_mode) & 0o077]
     if open_ones:
         return failed("keys-private", f"others can read {', '.join(open_ones)}: chmod 600 them")
     return passed("keys-private", f"{len(keys)} private keys, readable by their owner only")
+
+
+def _log_key(ledger: Ledger, size: int) -> Check:
+    """Whether a key that may sign the log's next checkpoint is here and, in a hardware module, can be reached."""
+    from ledger.service.key_changes import keyring_now
+    from ledger.service.log_keys import signers_of
+
+    try:
+        signers = signers_of(ledger, keyring_now(ledger), size)
+        for signer in signers:
+            signer.sign(b"can it sign?")
+    except LedgerError as error:
+        return failed("log-key", str(error))
+    return passed("log-key", f"checkpoints can be signed, with {len(signers)} key{'s' if len(signers) > 1 else ''}")
 
 
 def _pin(settings: Settings, tree_size: int) -> Check:

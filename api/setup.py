@@ -9,13 +9,19 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pydantic import StringConstraints
 
 from api.deps import now, open_ledger, operator_actor
+from api.log_key_files import passphrase_of
 from api.settings import FILE_NAME, Settings, check_settings, format_settings, load_settings
-from certificates.keys import make_demo_authority, make_private_folder, write_demo_authority, write_new_file
+from certificates.keys import (
+    make_demo_authority,
+    make_private_folder,
+    private_key_pem,
+    write_demo_authority,
+    write_new_file,
+)
 from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import format_vkey
 from ledger.material.fields import Country, Id, Part, Text, parse_body
@@ -42,8 +48,8 @@ def make_installation(folder: Path, values: dict[str, str | int], country: str) 
     settings = load_settings(folder)
     make_private_folder(settings.keys_dir)
     log_key, operator_key = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
-    write_new_file(settings.keys_dir / "log.key", _pem(log_key))
-    write_new_file(settings.keys_dir / "operator.key", _pem(operator_key))
+    write_new_file(settings.keys_dir / "log.key", private_key_pem(log_key, passphrase_of(settings)))
+    write_new_file(settings.keys_dir / "operator.key", private_key_pem(operator_key))
     write_demo_authority(
         make_demo_authority(settings.issuer_name, country, now()), settings.keys_dir, settings.trust_dir
     )
@@ -76,9 +82,3 @@ def adopt_default_factors(ledger: Ledger, actor: Actor, day: date) -> str:
     adoption = default_adoption("gb-2023", day)
     append_entries(ledger, [Draft("factor_adoption", adoption.to_value())], actor)
     return adoption.set_id
-
-
-def _pem(key: Ed25519PrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )

@@ -35,6 +35,7 @@ __all__ = [
     "make_demo_authority",
     "make_private_folder",
     "private_key_pem",
+    "renew_issuer",
     "write_demo_authority",
     "write_new_file",
 ]
@@ -76,7 +77,6 @@ def make_demo_authority(organisation: str, country: str, made_at: datetime) -> D
     zone.
     """
     root_key = ec.generate_private_key(ec.SECP256R1())
-    issuer_key = ec.generate_private_key(ec.SECP256R1())
     root_name = _name(organisation, country, f"{organisation} demo root")
     root = (
         _unsigned_certificate(root_name, root_name, root_key.public_key(), made_at, ROOT_YEARS)
@@ -85,16 +85,49 @@ def make_demo_authority(organisation: str, country: str, made_at: datetime) -> D
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
+    issuer_key = ec.generate_private_key(ec.SECP256R1())
+    return DemoAuthority(root, root_key, _certified(root, root_key, issuer_key, organisation, country, made_at))
+
+
+def renew_issuer(
+    root: x509.Certificate,
+    root_key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    made_at: datetime,
+) -> Issuer:
+    """Another issuer, with a new key, under a root of `make_demo_authority`.
+
+    Raises: StoreError if root_key is not the root's.
+    """
+    if root.public_key() != root_key.public_key():
+        raise StoreError(
+            problem("", "another key", "the key of the root certificate", "Put ca.key and ca.pem together.")
+        )
+    organisation, country = (
+        str(root.subject.get_attributes_for_oid(oid)[0].value)
+        for oid in (NameOID.ORGANIZATION_NAME, NameOID.COUNTRY_NAME)
+    )
+    return _certified(root, root_key, issuer_key, organisation, country, made_at)
+
+
+def _certified(
+    root: x509.Certificate,
+    root_key: ec.EllipticCurvePrivateKey,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    organisation: str,
+    country: str,
+    made_at: datetime,
+) -> Issuer:
     issuer_name = _name(organisation, country, f"{organisation} certificate issuer")
     certificate = (
-        _unsigned_certificate(issuer_name, root_name, issuer_key.public_key(), made_at, ISSUER_YEARS)
+        _unsigned_certificate(issuer_name, root.subject, issuer_key.public_key(), made_at, ISSUER_YEARS)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage("digital_signature", "content_commitment"), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(issuer_key.public_key()), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(root_key.public_key()), critical=False)
         .sign(root_key, hashes.SHA256())
     )
-    return DemoAuthority(root, root_key, Issuer(certificate, issuer_key))
+    return Issuer(certificate, issuer_key)
 
 
 def write_demo_authority(authority: DemoAuthority, keys_dir: Path, trust_dir: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli import account, batch, campaign, certificate, database, footprint, log, private, witness
+from api.cli import account, batch, campaign, certificate, database, footprint, key, log, private, witness
 from api.cli.output import EXIT_DONE, EXIT_ENVIRONMENT, print_checks, print_json, reported, say
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ app.add_typer(footprint.app, name="footprint")
 app.add_typer(certificate.app, name="certificate")
 app.add_typer(log.app, name="log")
 app.add_typer(private.app, name="private")
+app.add_typer(key.app, name="key")
 app.add_typer(account.app, name="account")
 app.add_typer(witness.app, name="witness")
 
