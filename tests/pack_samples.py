@@ -12,7 +12,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -198,9 +198,9 @@ def with_notes(members: Members, notes: Sequence[str]) -> Members:
 
 @dataclass(frozen=True)
 class Sample:
-    """A good pack in parts. newest: its newest checkpoint."""
+    """A good pack in parts."""
 
-    members: Members
+    members: Members = field(repr=False)
 
     @property
     def entries(self) -> list[bytes]:

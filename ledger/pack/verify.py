@@ -593,7 +593,8 @@ def open_container(file: BinaryIO, report: Report) -> dict[str, tuple[int, int]]
         # Signature, version 2.0, no flags, stored, 1980-01-01, checksum, both sizes, length of name, nothing extra.
         wanted = struct.pack("<4s5H3L2H", b"PK\3\4", 20, 0, 0, 0, 33, info.CRC, size, size, len(encoded), 0)
         file.seek(offset)
-        if info.header_offset != offset or file.read(30 + len(encoded)) != wanted + encoded:
+        plain = (info.header_offset, info.flag_bits, info.compress_type, info.compress_size) == (offset, 0, 0, size)
+        if not plain or file.read(30 + len(encoded)) != wanted + encoded:
             report.fail("container", "not stored plainly where the member before it ends", field=name)
             return {}
         places[name] = (offset + 30 + len(encoded), size)

@@ -12,7 +12,7 @@ import hashlib
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -63,7 +63,7 @@ class PackSummary:
     checkpoints: int
     timestamps: int
     disclosed_fields: int
-    size: int
+    size: int = 0
 
 
 def export_pack(
@@ -87,19 +87,22 @@ def export_pack(
         checkpoint = log_keyring(ledger, connection).signers(newest[1]).checkpoint
         keyring = _history(ledger, connection, newest[1], checkpoint.tree_size)
         shown = _merged(connection, ledger.origin, checkpoint.tree_size, disclosures)
-        return _Writer(ledger, connection, file, checkpoint).write(newest[1], keyring, shown, progress)
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+            summary = _Writer(ledger, connection, archive, checkpoint).write(newest[1], keyring, shown, progress)
+        return replace(summary, size=file.tell())
 
 
 class _Writer:
     """Writes the members, and keeps what the manifest says of each."""
 
-    def __init__(self, ledger: Ledger, connection: Connection, file: IO[bytes], checkpoint: Checkpoint) -> None:
+    def __init__(
+        self, ledger: Ledger, connection: Connection, archive: zipfile.ZipFile, checkpoint: Checkpoint
+    ) -> None:
         self.ledger = ledger
         self.origin = ledger.origin
         self.connection = connection
-        self.file = file
+        self.archive = archive
         self.checkpoint = checkpoint
-        self.archive = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED)
         self.members: list[dict[str, Json]] = []
 
     def write(
@@ -134,9 +137,8 @@ class _Writer:
             "members": list(self.members),
         }
         self._add("manifest.json", canonical_bytes(manifest))
-        self.archive.close()
         left_out = repository.read_head(self.connection, self.origin).tree_size - size
-        return PackSummary(size, left_out, len(notes), tokens, counts["disclosed_fields"], self.file.tell())
+        return PackSummary(size, left_out, len(notes), tokens, counts["disclosed_fields"])
 
     def _add_timestamps(self, notes: dict[int, str]) -> int:
         """The tokens, numbered for each size in the order of their authorities' addresses. Returns how many."""
