@@ -139,14 +139,18 @@ def verify(
 
 @app.command()
 def checkpoint() -> None:
-    """Sign the log's present size and root, and pin it outside the database."""
+    """Sign the log's present size and root, pin it outside the database, and ask the witnesses to co-sign."""
     from api.deps import open_ledger
     from api.settings import load_settings
     from ledger.service.checkpoints import make_checkpoint
+    from ledger.service.witnesses import cosigned
 
     with reported():
-        note = make_checkpoint(open_ledger(load_settings()))
+        ledger = open_ledger(load_settings())
+        note, findings = cosigned(ledger, make_checkpoint(ledger))
     typer.echo(note, nl=False)
+    for finding in findings:
+        tell(f"{finding.name}: {finding.detail}")
 
 
 @app.command()
