@@ -40,6 +40,11 @@ _UNDEFINED = ("42P01", "42703")
 """PostgreSQL's codes for a table or column that is not there; SQLite calls that an operational error."""
 
 
+_FAILED_SQLITE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT)
+_FAILED_POSTGRESQL = ("58030", "XX001", "XX002")
+"""Input or output failed, or the file or an index of it is damaged."""
+
+
 def make_engine(url: str) -> Engine:
     """An engine for `url`: "sqlite:///path/to/file" or "postgresql://user@host/database". Opens nothing yet.
 
@@ -151,6 +156,21 @@ def _store_errors(engine: Engine) -> Iterator[None]:
                 "Check that it exists, runs, has room and is not locked; `magnet-ledger doctor` says more.",
             )
         ) from error
+
+
+def is_storage_failure(error: Exception) -> bool:
+    """Whether a StoreError says that the disk has failed, so that nobody knows what was written; not that it is full,
+    or another writer was in the way.
+
+    PostgreSQL stops itself when a sync fails and says so by closing the connection; what it finds after its restart is
+    what it acknowledged.
+    """
+    cause = error.__cause__
+    if not isinstance(cause, DBAPIError):
+        return False
+    code = getattr(cause.orig, "sqlite_errorcode", None)
+    state = getattr(cause.orig, "sqlstate", None)
+    return (code is not None and code & 0xFF in _FAILED_SQLITE) or state in _FAILED_POSTGRESQL
 
 
 def file_damage(connection: Connection) -> list[str] | None:
