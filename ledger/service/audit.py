@@ -53,6 +53,7 @@ from ledger.service.audit_findings import (
     Extent,
     Findings,
 )
+from ledger.service.audit_flagged import flagged_entries
 from ledger.service.audit_tree import TreeAudit
 from ledger.service.audit_walk import Progress, Walk
 from ledger.service.context import Ledger
@@ -157,6 +158,8 @@ class _Audit:
             self.findings.add(check)
         self._senders()
         self._head()
+        if (flagged := flagged_entries(self.connection, self.origin, self.walk.keys)) is not None:
+            self.findings.add(flagged)
         keyring = self._keyring()
         self._stored_checkpoints(keyring)
         self._pin(keyring)

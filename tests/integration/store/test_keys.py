@@ -232,6 +232,24 @@ def test_a_revoked_key_is_refused_from_the_next_entry_on_and_what_it_signed_hold
     assert failures(verify_log(ledger, VKEY)) == []
 
 
+@pytest.mark.parametrize(("compromised_from", "flagged"), [(None, None), (3, "4, 5"), (5, "5"), (6, None)])
+def test_the_audit_names_entries_that_may_be_by_a_thief_and_calls_them_unchecked(
+    ledger: Ledger, compromised_from: int | None, flagged: str | None
+) -> None:
+    # Entry 2 is the last of the fixture, 3 registers the stranger, who makes 4 and 5; 6 revokes their key.
+    register_actor(ledger, STRANGER, ACTOR, "operator")
+    append_entries(ledger, [receipt("IN-1")], STRANGER)
+    append_entries(ledger, [receipt("IN-2")], STRANGER)
+    revoke_key(ledger, "actor", STRANGER.kid, "laptop stolen", ACTOR, compromised_from)
+    checks = verify_log(ledger, VKEY)
+    assert failures(checks) == []
+    named = [check for check in checks if check.name == "compromised-keys"]
+    assert [check.outcome for check in named] == ([] if flagged is None else [Outcome.NOT_CHECKED])
+    if flagged is not None:
+        # Entry 3, in the span, is by another key.
+        assert f"entries {flagged} are signed" in named[0].detail
+
+
 def test_a_laboratory_revokes_its_own_key_and_no_other(ledger: Ledger) -> None:
     register_actor(ledger, STRANGER, ACTOR, "laboratory")
     with pytest.raises(RuleError, match="an operator"):
