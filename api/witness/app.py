@@ -76,7 +76,8 @@ def _answer(witness: Witness, data: bytes) -> Response:
     if answer.status == COSIGNED:
         return _text(line.removesuffix("\n"))
     if answer.status == OTHER_SIZE_SEEN:
-        return Response(f"{answer.seen_size}\n", OTHER_SIZE_SEEN, media_type=SIZE_TYPE)
+        # As a header, since a media type of text would get a charset added, and logs compare the type as a whole.
+        return Response(f"{answer.seen_size}\n", OTHER_SIZE_SEEN, headers={"Content-Type": SIZE_TYPE})
     if answer.refused is not None:
         _log.warning("refused a checkpoint that a known log has signed: %s", answer.why)
     return _text(answer.why, answer.status)
