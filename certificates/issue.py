@@ -129,7 +129,7 @@ def _issue_now(
     factors = _records(book, content)
     envelopes = [parse_envelope(data) for data in datas]
     _check_recomputes(content, envelopes, factors)
-    _check_undoubted(state.plant, envelopes)
+    _check_undoubted(state.plant, batch_id, envelopes)
     render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
     if ledger.tsa_url is not None:
         check_authority(ledger)  # as is an authority that does not answer
@@ -310,13 +310,13 @@ def _check_actor(plant: Plant, actor: Actor) -> None:
         )
 
 
-def _check_undoubted(plant: Plant, envelopes: list[Envelope]) -> None:
+def _check_undoubted(plant: Plant, batch_id: str, envelopes: list[Envelope]) -> None:
     """Raises: RuleError if an entry may be by somebody who had taken its actor's key: no reader would accept it."""
     uncertain = doubt(plant.keys, envelopes)
     if uncertain is not None:
-        expected = "a batch whose history was signed with keys that only their actors held"
+        expected = f"a batch whose history was signed with keys that only their actors held: {uncertain}"
         next_step = "Log what is true under another batch id, from records that you trust."
-        raise RuleError(problem("/batch_id", uncertain, expected, next_step))
+        raise RuleError(problem("/batch_id", batch_id, expected, next_step))
 
 
 def _check_issuer(issuer: Issuer, at: datetime) -> None:

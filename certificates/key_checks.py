@@ -98,9 +98,8 @@ def doubt(keys: Keys, envelopes: Sequence[Envelope]) -> str | None:
     if flagged:
         numbers = ", ".join(str(one.seq) for one in flagged)
         seq = keys.revoked["actor", flagged[0].statement.kid][0]
-        return (
-            f"entry {numbers} may have been made by somebody else: entry {seq} revokes the key as compromised by then"
-        )
+        who = f"entry {numbers}" if len(flagged) == 1 else f"entries {numbers}"
+        return f"{who} may be by somebody else: entry {seq} revokes the key as compromised by then"
     issuance = envelopes[-1]
     body = body_of(issuance)
     if not isinstance(body, CertificateIssued) or ("issuer", body.signer_sha256) not in keys.revoked:
