@@ -34,6 +34,7 @@ from ledger.log.statement import (
     pre_authentication_encoding,
     sign_statement,
 )
+from tools.witness_vectors import add_checkpoint_vectors, cosignature_vectors, split_view_vectors
 
 FOLDER = Path(__file__).resolve().parent.parent / "tests" / "vectors"
 
@@ -416,6 +417,9 @@ MAKERS: dict[str, Callable[[], dict[str, object]]] = {
     "checkpoint.json": checkpoint_vectors,
     "tlog-proof.json": proof_vectors,
     "cose-receipt.json": receipt_vectors,
+    "cosignature.json": cosignature_vectors,
+    "add-checkpoint.json": add_checkpoint_vectors,
+    "split-view.json": split_view_vectors,
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import InputError, MalformedProofError, RootMismatchError, VerificationError
+from ledger.log.add_checkpoint import Seen, decide, parse_request
 from ledger.log.canonical import canonical_bytes, parse_canonical, parse_json
 from ledger.log.chain import check_chain
-from ledger.log.checkpoint import Checkpoint, parse_vkey, verify_checkpoint
+from ledger.log.checkpoint import Checkpoint, parse_checkpoint, parse_vkey, verify_checkpoint
+from ledger.log.cosignature import WitnessPolicy, check_policy, parse_witness_vkey
 from ledger.log.envelope import parse_envelope
+from ledger.log.forms import parse_time
 from ledger.log.merkle import leaf_hash, verify_consistency, verify_inclusion
 from ledger.log.proof import parse_tlog_proof, verify_tlog_proof
 from ledger.log.receipt import parse_receipt, verify_receipt
+from ledger.log.split_view import check_split_view
 from ledger.log.statement import verify_statement_signature
-from ledger.report import all_hold
+from ledger.report import Outcome, all_hold
 from tools.make_vectors import make_vectors
 
 FOLDER = Path(__file__).resolve().parents[2] / "vectors"
@@ -166,3 +171,51 @@ def test_entries_that_are_not_the_receipts(case: dict[str, str]) -> None:
     with pytest.raises(VerificationError) as caught:
         verify_receipt(bytes.fromhex(RECEIPT["accepted"][0]["receipt_hex"]), case["entry"].encode(), RECEIPT_KEY)
     assert caught.value.slug == case["error"]
+
+
+# Cosignatures, witnesses and split views
+
+COSIGNATURE = vectors("cosignature.json")
+WITNESSES = tuple(parse_witness_vkey(text) for text in COSIGNATURE["witnesses"])
+ADD_CHECKPOINT = vectors("add-checkpoint.json")
+SPLIT_VIEW = vectors("split-view.json")
+
+
+def test_the_message_of_the_vectors_is_what_the_witness_signed() -> None:
+    blob = base64.b64decode(COSIGNATURE["cosignature"].split(" ")[2])
+    WITNESSES[0].public_key.verify(blob[12:], COSIGNATURE["message"].encode())
+
+
+@by_name(COSIGNATURE["notes"])
+def test_policies_come_to_what_the_vectors_say(case: dict[str, Any]) -> None:
+    check = check_policy(case["note"], WitnessPolicy(case["needed"], WITNESSES), parse_time(COSIGNATURE["now"], ""))
+    assert check.outcome == case["outcome"]
+
+
+@pytest.mark.parametrize(
+    ("witness", "case"),
+    [(witness, case) for witness in ADD_CHECKPOINT["witnesses"] for case in witness["requests"]],
+    ids=lambda value: value.get("name", f"seen {value.get('seen_size')}"),
+)
+def test_requests_are_answered_as_the_vectors_say(witness: dict[str, Any], case: dict[str, Any]) -> None:
+    seen = Seen(witness["seen_size"], bytes.fromhex(witness["seen_root_hex"]), "") if witness["seen_size"] else None
+    vkey = parse_vkey(ADD_CHECKPOINT["vkey"])
+    try:
+        request = parse_request(case["request"].encode())
+    except MalformedProofError:
+        assert case["status"] == 400
+    except RootMismatchError:
+        assert case["status"] == 422
+    else:
+        known = parse_checkpoint(request.note)[0].origin == vkey.origin
+        assert decide(seen, [vkey] if known else [], request).status == case["status"]
+
+
+@by_name(SPLIT_VIEW["proves"])
+def test_evidence_of_two_histories(case: dict[str, str]) -> None:
+    assert check_split_view(case["evidence"], [parse_vkey(SPLIT_VIEW["vkey"])]).outcome is Outcome.PASSED
+
+
+@by_name(SPLIT_VIEW["proves_nothing"])
+def test_what_is_no_evidence(case: dict[str, str]) -> None:
+    assert check_split_view(case["evidence"], [parse_vkey(SPLIT_VIEW["vkey"])]).outcome is Outcome.FAILED
