@@ -109,15 +109,17 @@ def check_links(entries: Sequence[bytes], origin: str, start: int) -> Links | No
     return Links(start, first_prev_text, first_text, last_text, tuple(leaves))
 
 
-def statement_bytes_of(data: bytes, origin: str, seq: int) -> bytes:
-    """The statement inside an entry's bytes: exactly what its actor signed.
+def parts_of(data: bytes, origin: str, seq: int) -> tuple[bytes, bytes, bytes]:
+    """Time of receipt, signature in base64 and statement of an entry, cut out of its bytes.
 
-    data: an entry that check_links has found at place seq and parse_envelope can read. The second makes sure that time
-    and signature have the lengths assumed here, and that the statement's canonical form is this part of the entry's.
+    data: an entry that check_links has found at place seq. It is in canonical form as a whole if the three parts are of
+    their forms, since everything between them was compared; the statement's bytes are then those that were signed.
     """
-    recv_end = len(_head_of_frame(origin)) + _PREV_CHARS + len(_AFTER_PREV) + _RECV_CHARS
-    start = recv_end + len(_BEFORE_SIG % seq) + _SIG_CHARS + len(_BEFORE_STATEMENT)
-    return data[start : -len(_END)]
+    recv_at = len(_head_of_frame(origin)) + _PREV_CHARS + len(_AFTER_PREV)
+    recv_end = recv_at + _RECV_CHARS
+    sig_at = recv_end + len(_BEFORE_SIG % seq)
+    sig_end = sig_at + _SIG_CHARS
+    return data[recv_at:recv_end], data[sig_at:sig_end], data[sig_end + len(_BEFORE_STATEMENT) : -len(_END)]
 
 
 def _head_of_frame(origin: str) -> bytes:

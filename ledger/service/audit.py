@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from ledger.errors import InputError, LedgerError, MalformedProofError, StoreError, VerificationError, problem
 from ledger.log.chain import FORM, SIGNATURE
@@ -141,7 +142,6 @@ class _Audit:
 
     def run(self, jobs: int | None, progress: Progress | None) -> list[Check]:
         """All checks, the failed ones of a kind in log order."""
-        self._database()
         self._guards()
         if self.since is not None and not begin_after_verified(
             self.connection, self.since, self.trusted, self.walk, self.tree, self.findings
@@ -151,7 +151,11 @@ class _Audit:
         stated_size = 0 if stated is None else stated.tree_size
         if self.extent is not Extent.LINKS:
             self.walk.private = PrivateAudit(self.ledger, self.connection, self.walk.start or None)
-        self.walk.run(self._jobs(jobs, stated_size), stated_size, progress)
+        # SQLite's look at its own file takes long and needs nothing of ours: beside the walk, on another connection.
+        with ThreadPoolExecutor(1) as beside:
+            damage = None if self.extent is Extent.LINKS else beside.submit(_file_damage, self.ledger.engine)
+            self.walk.run(self._jobs(jobs, stated_size), stated_size, progress)
+        self._database(None if damage is None else damage.result())
         self.tree.finish()
         private = [] if self.walk.private is None else self.walk.private.finish(self.walk.chain.unread)
         for check in private:
@@ -230,18 +234,17 @@ class _Audit:
 
     # The database itself
 
-    def _database(self) -> None:
+    def _database(self, damage: list[str] | None) -> None:
+        """damage: what is wrong with the file; None where that could not be looked at."""
         if self.extent is Extent.LINKS:
             why = "left out: only the links were asked for"
             self.findings.add(not_checked(DATABASE, why, required=False))
-            return
-        damage = file_damage(self.connection)
-        if damage is None:
+        elif damage is None:
             self.findings.add(not_checked(DATABASE, "PostgreSQL looks after its own files", required=False))
-            return
-        for text in damage:
-            self.findings.fail(DATABASE, text)
-        self.held[DATABASE] = "SQLite finds its file sound"
+        else:
+            for text in damage:
+                self.findings.fail(DATABASE, text)
+            self.held[DATABASE] = "SQLite finds its file sound"
 
     def _guards(self) -> None:
         for fault in missing_guards(self.connection):
@@ -458,6 +461,11 @@ class _Audit:
             for seq, content in batch:
                 if first.get(content, seq + 1) > seq:
                     yield seq, f"entry {seq} is not listed under its content"
+
+
+def _file_damage(engine: Engine) -> list[str] | None:
+    with read_transaction(engine) as connection:
+        return file_damage(connection)
 
 
 def last_verified(ledger: Ledger) -> Verified:
