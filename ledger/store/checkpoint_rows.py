@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sqlalchemy import Connection, LargeBinary, Select, cast, select, text, update
+from sqlalchemy import Connection, LargeBinary, cast, select, text, update
 from sqlmodel import col
 
 from ledger.errors import ConflictError, UnknownIdError, problem
 from ledger.log.cosignature import add_signature_lines
 from ledger.store.tables import CheckpointRow, EntryRow
 
+# Spelt out where a proof waits for them: building such a query anew each time takes longer than the database does.
+_NEWEST = text("SELECT tree_size, note FROM checkpoint WHERE origin = :origin ORDER BY tree_size DESC LIMIT 1")
+_AT = text("SELECT note FROM checkpoint WHERE origin = :origin AND tree_size = :tree_size")
+_DATA = text("SELECT data FROM entry WHERE origin = :origin AND seq = :seq")
+
 
 def newest_checkpoint(connection: Connection, origin: str) -> tuple[int, str] | None:
     """Tree size and note of the largest kept checkpoint, None if none is kept. Unverified."""
-    query = _checkpoints(origin).order_by(col(CheckpointRow.tree_size).desc()).limit(1)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_NEWEST, {"origin": origin}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
 def checkpoint_at(connection: Connection, origin: str, tree_size: int) -> str | None:
     """The note kept for this size, None if none is. Unverified."""
-    row = connection.execute(_checkpoints(origin).where(col(CheckpointRow.tree_size) == tree_size)).one_or_none()
-    return None if row is None else row[1]
+    note: str | None = connection.execute(_AT, {"origin": origin, "tree_size": tree_size}).scalar_one_or_none()
+    return note
 
 
 def keep_checkpoint(connection: Connection, origin: str, tree_size: int, note: str) -> str:
@@ -38,8 +42,10 @@ def keep_checkpoint(connection: Connection, origin: str, tree_size: int, note: s
         ),
         {"origin": origin, "tree_size": tree_size, "note": note},
     )
-    query = _checkpoints(origin).where(col(CheckpointRow.tree_size) == tree_size)
-    kept: str = connection.execute(query.with_for_update()).one()[1]
+    query = select(col(CheckpointRow.note)).where(
+        col(CheckpointRow.origin) == origin, col(CheckpointRow.tree_size) == tree_size
+    )
+    kept = connection.execute(query.with_for_update()).scalar_one()
     if note.partition("\n\n")[0] != kept.partition("\n\n")[0]:
         raise ConflictError(
             problem("/tree_size", note, f"the checkpoint kept for size {tree_size}: {kept}", "Run `log verify`.")
@@ -74,14 +80,7 @@ def leaf_rows(
 
 def entry_data(connection: Connection, origin: str, seq: int) -> bytes:
     """The exact bytes of one entry. Raises: UnknownIdError if there is no such entry."""
-    query = select(cast(col(EntryRow.data), LargeBinary)).where(
-        col(EntryRow.origin) == origin, col(EntryRow.seq) == seq
-    )
-    data = connection.scalar(query)
+    data = connection.execute(_DATA, {"origin": origin, "seq": seq}).scalar_one_or_none()
     if data is None:
         raise UnknownIdError(problem("/seq", seq, "the sequence number of an entry", "Check the number."))
-    return data
-
-
-def _checkpoints(origin: str) -> Select[int, str]:
-    return select(col(CheckpointRow.tree_size), col(CheckpointRow.note)).where(col(CheckpointRow.origin) == origin)
+    return bytes(data)

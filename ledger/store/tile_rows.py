@@ -39,10 +39,12 @@ class StoredTiles:
 
         Raises: StoreError if the log has no such tile, or its row is missing or too short.
         """
-        data = _row(self.connection, self.origin, tile.level, tile.index)
-        if data is None and tile.level == 0 and not tile.is_full:
+        data: bytes | None
+        if tile.level == 0 and not tile.is_full:  # mostly the log's end, which has no row yet
             start = tile.index * TILE_WIDTH
             data = b"".join(_leaves(self.connection, self.origin, start, start + tile.width))
+        else:
+            data = _row(self.connection, self.origin, tile.level, tile.index)
         length = tile.width * HASH_BYTES
         if data is None or len(data) < length:
             raise StoreError(
