@@ -8,13 +8,17 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ledger.service.append import append_entries
+from ledger.errors import LedgerError
+from ledger.service.append import GroupedAppend, append_entries
 from ledger.service.context import Ledger
 from ledger.service.private_fields import erase_fields
+from ledger.service.publisher import publish
+from ledger.store.tile_folder import TileFolder
 from tests.store_samples import ACTOR, make_ids, make_ledger, receipt
 
 APPENDS = 3
@@ -55,8 +59,44 @@ def erase_one_field(folder: Path) -> None:
     (folder / "erased").write_text(f"{erased.seq}\n")
 
 
+THREADS = 3
+
+
+def append_in_groups(folder: Path) -> None:
+    """Entries of several threads through one group commit, each acknowledged on its own; ends as the first refusal."""
+    group = GroupedAppend(open_ledger(folder, 1))
+    group.start()
+    acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    refused: list[LedgerError] = []
+
+    def work(thread: int) -> None:
+        for number in range(APPENDS):
+            try:
+                (entry,) = group.append([receipt(f"G-{thread}-{number}")], ACTOR)
+            except LedgerError as error:
+                refused.append(error)
+                return
+            os.write(acks, f"{entry.seq} {entry.leaf_hash}\n".encode())
+
+    threads = [threading.Thread(target=work, args=(thread,)) for thread in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    group.stop()
+    if refused:
+        raise refused[0]
+
+
+def publish_all(folder: Path) -> None:
+    """A round of the publisher: pin, checkpoint, tiles, entries."""
+    publish(open_ledger(folder), TileFolder(folder / "tiles"))
+
+
 SCENARIOS: dict[str, Callable[[Path], None]] = {
     "append": append_one_by_one,
+    "append_in_groups": append_in_groups,
+    "publish": publish_all,
     "append_on": append_on,
     "erase": erase_one_field,
 }

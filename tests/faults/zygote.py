@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from ledger.errors import LedgerError
@@ -39,6 +40,8 @@ def main() -> None:
             code = 1
             try:
                 code = run(order["scenario"], Path(order["folder"]), gate)
+            except BaseException:  # noqa: BLE001 - told here, since os._exit leaves no other chance
+                traceback.print_exc()
             finally:
                 sys.stderr.flush()
                 os._exit(code)  # not through the parent's buffers and exit handlers
