@@ -23,6 +23,7 @@ from certificates.keys import load_issuer, load_private_key, private_key_pem, re
 from certificates.signer import certificate_sha256
 from ledger.errors import RuleError, StoreError, problem
 from ledger.log.checkpoint import format_vkey
+from ledger.log.forms import format_base64
 from ledger.log.keyring import Keyring, format_keyring, parse_keyring
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Ledger, make_actor
@@ -144,6 +145,13 @@ def rotate_operator_key(settings: Settings) -> Rotation:
     sync_folder(path.parent)
     kid = make_actor(old.actor, new_key).kid
     return Rotation("actor", kid, None if appended is None else appended.seq, done=True)
+
+
+def make_actor_key(path: Path) -> str:
+    """A new key in a file that must not exist yet. Returns its public half: base64 of 32 bytes. Raises: StoreError."""
+    key = Ed25519PrivateKey.generate()
+    write_new_file(path, private_key_pem(key))
+    return format_base64(key.public_key().public_bytes_raw())
 
 
 def rotate_issuer_key(settings: Settings) -> Rotation:

@@ -1,8 +1,9 @@
-"""`magnet-ledger key`: list, rotate, revoke."""
+"""`magnet-ledger key`: list, register, rotate, revoke."""
 
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from ledger.log.keyring import Keyring
     from ledger.material.keys import Keys
 
-app = typer.Typer(help="Keys of the log, its actors and the issuer: list, rotate, revoke.", no_args_is_help=True)
+app = typer.Typer(
+    help="Keys of the log, its actors and the issuer: list, register, rotate, revoke.", no_args_is_help=True
+)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -24,6 +27,15 @@ class Role(StrEnum):
 
     LOG = "log"
     ACTOR = "actor"
+    ISSUER = "issuer"
+
+
+class ActorRole(StrEnum):
+    """What an actor may state."""
+
+    OPERATOR = "operator"
+    LABORATORY = "laboratory"
+    SUSTAINABILITY = "sustainability"
     ISSUER = "issuer"
 
 
@@ -95,6 +107,37 @@ def _list_value(keys: Keys, ring: Keyring, here: list[str]) -> dict[str, Any]:
         ],
         "revoked": [{"seq": seq, **body.to_value()} for seq, body in keys.revoked.values()],
     }
+
+
+@app.command()
+def register(
+    actor: Annotated[str, typer.Argument(help="Id of the actor that the key signs for; a pseudonym.")],
+    role: Annotated[ActorRole, typer.Option(help="What the actor may state.")],
+    public_key: Annotated[str | None, typer.Option(help="The key: base64 of its 32 bytes.")] = None,
+    make: Annotated[
+        Path | None, typer.Option(help="Make a key and write it to this file, which must not exist.", dir_okay=False)
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Let another key sign statements: a laboratory's, or a second operator's to be kept away from the network."""
+    from api.deps import open_ledger, operator_actor
+    from api.key_rotation import make_actor_key
+    from api.settings import load_settings
+    from ledger.errors import InputError, problem
+    from ledger.service.key_changes import register_key
+
+    with reported(as_json):
+        if (public_key is None) == (make is None):
+            raise InputError(problem("--public-key", public_key, "--public-key or --make", "Give one of the two."))
+        settings = load_settings()
+        ledger, by = open_ledger(settings), operator_actor(settings)
+        text = make_actor_key(make) if make is not None else public_key
+        assert text is not None
+        appended = register_key(ledger, actor, text, role.value, by)
+    if as_json:
+        print_json({"actor": actor, "role": role.value, "public_key": text, "seq": appended.seq})
+    else:
+        say(f"Key {text} signs for {actor}, {role.value}, from entry {appended.seq} on.")
 
 
 @app.command()

@@ -23,7 +23,11 @@ from ledger.service.read import plant_of
 CAMPAIGN_FORMAT = "magnet-ledger-campaign/1"
 
 MADE_BY_COMMANDS = {
-    "actor_key": "Keys are registered when an installation is set up.",
+    "actor_key": "Use `magnet-ledger key register`.",
+    "actor_key_rotated": "Use `magnet-ledger key rotate actor`.",
+    "key_revoked": "Use `magnet-ledger key revoke`.",
+    "log_key_added": "Use `magnet-ledger key rotate log`.",
+    "log_key_retired": "Use `magnet-ledger key rotate log --finish`.",
     "certificate_issued": "Use `magnet-ledger certificate issue`.",
     "certificate_revoked": "Use `magnet-ledger certificate revoke`.",
     "private_erased": "Use `magnet-ledger private erase`.",

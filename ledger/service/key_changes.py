@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from ledger.errors import ConflictError, RuleError, problem
+from ledger.errors import ConflictError, InputError, RuleError, problem
 from ledger.log.checkpoint import NoteSigner, VerifierKey, format_vkey, make_verifier_key
-from ledger.log.forms import format_base64
+from ledger.log.forms import format_base64, parse_base64
 from ledger.log.keyring import Keyring, sign_handover
+from ledger.log.statement import key_id
 from ledger.material.keys import Keys, possession_bytes
 from ledger.service.append import Appended, Draft, append_entries
 from ledger.service.context import Actor, Ledger, make_actor
@@ -86,6 +87,19 @@ def rotate_actor_key(ledger: Ledger, old: Actor, new_key: Ed25519PrivateKey) -> 
         }
 
     return _say(ledger, "actor_key_rotated", body, old)
+
+
+def register_key(ledger: Ledger, actor: str, public_key: str, role: str, by: Actor) -> Appended:
+    """Let a key sign for an actor from now on. public_key: base64 of the 32 bytes of an Ed25519 key.
+
+    Raises: InputError for what is not of its form; DuplicateIdError if the key is registered already.
+    """
+    raw = parse_base64(public_key, "/public_key")
+    if len(raw) != 32:
+        raise InputError(problem("/public_key", public_key, "base64 of 32 bytes", "Copy the key again."))
+    kid = key_id(Ed25519PublicKey.from_public_bytes(raw))
+    body = {"kid": kid, "public_key": public_key, "actor": actor, "role": role}
+    return append_entries(ledger, [Draft("actor_key", body)], by)[0]
 
 
 def revoke_key(

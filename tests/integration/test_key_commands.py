@@ -23,10 +23,11 @@ from api.key_rotation import finish_log_key, rotate_issuer_key, rotate_log_key, 
 from api.settings import Settings, load_settings
 from api.setup import make_installation
 from certificates.issue import issue_certificate, supersede
-from certificates.keys import load_private_key
+from certificates.keys import load_private_key, make_private_folder
 from certificates.verify import Trust, verify_certificate
 from ledger.errors import BadSignatureError, InputError, StoreError
 from ledger.log.checkpoint import format_vkey, parse_vkey, verify_checkpoint
+from ledger.log.forms import format_base64
 from ledger.log.keyring import parse_keyring
 from ledger.report import Outcome, all_hold
 from ledger.service.audit import verify_log
@@ -134,6 +135,31 @@ def test_keys_are_listed_and_revoked(plant: Settings) -> None:
     assert [key["here"] for key in listed["log"]] == [False, True]
 
 
+def test_a_second_operator_with_keys_of_their_own_revokes_the_first(plant: Settings, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    make_private_folder(stick)
+    made = run(
+        plant.folder, "key", "register", "op-2", "--role", "operator", "--make", str(stick / "operator.key"), "--json"
+    )
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["seq"] == 1
+    laboratory = format_base64(Ed25519PrivateKey.generate().public_key().public_bytes_raw())
+    lab = ("key", "register", "lab-1", "--role", "laboratory", "--public-key")
+    assert run(plant.folder, *lab, laboratory).returncode == 0
+    assert run(plant.folder, *lab, laboratory).returncode == 1, "registered already"
+    assert run(plant.folder, *lab, "c2hvcnQ=").returncode == 2
+    first = operator_actor(plant)
+    words = ("key", "revoke", "actor", first.kid, "--reason", "laptop stolen", "--compromised-from", "1")
+    here = {"MAGNET_LEDGER_OPERATOR": "op-2", "MAGNET_LEDGER_KEYS_DIR": str(stick)}
+    assert run(plant.folder, *words, **here).returncode == 0
+    refused = run(plant.folder, "key", "rotate", "actor")
+    assert refused.returncode == 1
+    assert "entry 3 revoked" in refused.stderr
+    verified = run(plant.folder, "log", "verify")
+    assert verified.returncode == 0
+    assert "compromised-keys" in verified.stdout
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -147,6 +173,8 @@ def test_keys_are_listed_and_revoked(plant: Settings) -> None:
         (("revoke", "actor", "nobody", "--reason", "x"), 2),
         (("revoke", "log", "{hash}", "--reason", "the only one"), 1),
         (("revoke", "tsa", "x", "--reason", "x"), 2),
+        (("register", "lab-1", "--role", "laboratory"), 2),
+        (("register", "lab-1", "--role", "laboratory", "--make", "keys/log.key"), 3),
     ],
 )
 def test_what_cannot_be_done_is_refused_and_changes_nothing(plant: Settings, words: tuple[str, ...], code: int) -> None:

@@ -175,7 +175,7 @@ def test_a_handover_is_signed_by_both_keys_over_log_keys_and_size() -> None:
 
 
 def test_a_handover_is_spelled_as_the_format_says() -> None:
-    # docs/log-format.md, section 8: the encoding of DSSE over canonical JSON, keys in ascending order.
+    # docs/log-format.md, section Keys: the encoding of DSSE over canonical JSON, keys in ascending order.
     old, new = RING.keys[0].text, RING.keys[1].text
     payload = f'{{"from_size":10,"new_vkey":"{new}","old_vkey":"{old}","origin":"{ORIGIN}","v":1}}'
     assert handover_bytes(OLD, NEW, 10) == (
