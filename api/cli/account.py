@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.output import reported, say
+from api.cli.output import print_json, print_table, reported, say
 
 app = typer.Typer(help="Accounts for the pages, and API keys for programs.", no_args_is_help=True)
 
@@ -53,3 +53,89 @@ def api_key(
             open_ledger(load_settings()), username, {"read", "write"} if write else {"read"}, timedelta(days=days)
         )
     say(f"{key.text}   (shown this once; expires {key.expires:%Y-%m-%d})")
+
+
+@app.command()
+def password(username: Annotated[str, typer.Argument(help="The account.")]) -> None:
+    """Give the account another random password, which is shown once; who is logged in is logged out."""
+    from api.deps import new_password, open_ledger
+    from api.settings import load_settings
+    from ledger.service.accounts import change_password
+
+    with reported():
+        text = new_password()
+        change_password(open_ledger(load_settings()), username, text)
+    say(f"Log in as {username} with the password {text}   (shown this once; only its hash is kept)")
+
+
+@app.command()
+def disable(username: Annotated[str, typer.Argument(help="The account.")]) -> None:
+    """Shut the account out at once, with its sessions and API keys. What it logged stays."""
+    _set_disabled(username, True)
+    say(f"{username} can no longer log in; let them in again with: magnet-ledger account enable {username}")
+
+
+@app.command()
+def enable(username: Annotated[str, typer.Argument(help="The account.")]) -> None:
+    """Let a disabled account in again."""
+    _set_disabled(username, False)
+    say(f"{username} can log in.")
+
+
+def _set_disabled(username: str, disabled: bool) -> None:
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.service.accounts import set_disabled
+
+    with reported():
+        set_disabled(open_ledger(load_settings()), username, disabled)
+
+
+@app.command("delete-api-key")
+def delete_api_key(
+    key: Annotated[str, typer.Argument(help="Its beginning, mlk_ and 8 digits, as `list` shows it.")],
+) -> None:
+    """End an API key."""
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.service.accounts import delete_api_key as delete_key
+
+    with reported():
+        delete_key(open_ledger(load_settings()), key)
+    say("The key is of no use any more.")
+
+
+@app.command("list")
+def list_all(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """All accounts and their API keys."""
+    from api.deps import open_ledger
+    from api.settings import load_settings
+    from ledger.service.accounts import list_accounts
+
+    with reported(as_json):
+        listed = list_accounts(open_ledger(load_settings()))
+    if as_json:
+        print_json(
+            [
+                {
+                    "username": one.account.username,
+                    "role": one.account.role,
+                    "actor": one.account.actor,
+                    "disabled": one.disabled,
+                    "api_keys": [
+                        {"key": key, "scopes": scopes.split(), "expires": None if end is None else end.isoformat()}
+                        for key, scopes, end in one.api_keys
+                    ],
+                }
+                for one in listed
+            ]
+        )
+        return
+    rows: list[tuple[str, ...]] = []
+    for one in listed:
+        rows.append((one.account.username, one.account.role, "disabled" if one.disabled else "", "", ""))
+        rows += [
+            ("", "", "", key, f"{scopes}, {'without end' if end is None else f'until {end:%Y-%m-%d}'}")
+            for key, scopes, end in one.api_keys
+        ]
+    print_table(("account", "role", "state", "API key", "allows"), rows)

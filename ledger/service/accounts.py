@@ -20,7 +20,7 @@ from typing import Literal, TypeAlias, get_args
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
-from ledger.errors import DuplicateIdError, InputError, UnknownIdError, problem
+from ledger.errors import DuplicateIdError, InputError, Problem, UnknownIdError, problem
 from ledger.service.context import Ledger
 from ledger.store import accounts as store
 
@@ -37,6 +37,7 @@ MAX_PASSWORD_CHARACTERS = 200
 """Long enough for a sentence, short enough that hashing it costs the same as any."""
 
 _USERNAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_KEY_START = re.compile(r"mlk_([0-9a-f]{8})(?:_[A-Za-z0-9_-]{43})?")
 _KEY_TEXT = re.compile(r"mlk_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 _passwords = PasswordHash((Argon2Hasher(),))
@@ -88,10 +89,7 @@ def create_account(ledger: Ledger, username: str, password: str, role: Role, act
     if not _USERNAME.fullmatch(username):
         expected = "1 to 64 lower-case letters, digits, dots, dashes or underscores"
         problems.append(problem("/username", username, expected, "Choose another name."))
-    if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
-        expected = f"{MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters"
-        # The password itself is never part of a message.
-        problems.append(problem("/password", f"{len(password)} characters", expected, "Choose another password."))
+    problems += _password_problems(password)
     if role not in get_args(Role):
         problems.append(problem("/role", role, f"one of {', '.join(get_args(Role))}", "Choose a role."))
     if problems:
@@ -140,14 +138,65 @@ def log_out(ledger: Ledger, token: str) -> None:
     store.delete_session(ledger.engine, _sha256(token))
 
 
+def change_password(ledger: Ledger, username: str, password: str) -> None:
+    """Another password for the account; whoever is logged in with it is logged out.
+
+    Raises: UnknownIdError if there is no such account; InputError for a password that is not in its form.
+    """
+    user = _find(ledger, username)
+    if problems := _password_problems(password):
+        raise InputError(*problems)
+    store.update_user(ledger.engine, user.user_id, password_hash=_hash(password))
+
+
+def set_disabled(ledger: Ledger, username: str, disabled: bool) -> None:
+    """Shut the account out, its sessions and API keys included, or let it in again.
+
+    Raises: UnknownIdError if there is no such account.
+    """
+    store.update_user(ledger.engine, _find(ledger, username).user_id, disabled=disabled)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An account as it stands, with its API keys: prefix, scopes and end of each, no end being None."""
+
+    account: Account
+    disabled: bool
+    api_keys: tuple[tuple[str, str, datetime | None], ...]
+
+
+def list_accounts(ledger: Ledger) -> list[Listed]:
+    """All accounts by name."""
+    return [
+        Listed(
+            _account_of(user),
+            user.disabled,
+            tuple(
+                (f"mlk_{key.prefix}", key.scopes, key.expires) for key in store.api_keys_of(ledger.engine, user.user_id)
+            ),
+        )
+        for user in store.list_users(ledger.engine)
+    ]
+
+
+def delete_api_key(ledger: Ledger, text: str) -> None:
+    """End an API key. text: the key, or its beginning as `list_accounts` shows it.
+
+    Raises: UnknownIdError if there is none such.
+    """
+    found = _KEY_START.fullmatch(text)
+    if found is None or not store.delete_api_keys(ledger.engine, found[1]):
+        # The key itself is never part of a message.
+        raise UnknownIdError(problem("/key", text[:12], "the beginning of a key, mlk_ and 8 digits", "List the keys."))
+
+
 def create_api_key(ledger: Ledger, username: str, scopes: Collection[Scope], lasts: timedelta) -> NewApiKey:
     """A new key for the account: visible prefix, 256 random bits. It allows what both its scopes and the role allow.
 
     Raises: UnknownIdError if there is no such account; InputError for scopes other than read and write.
     """
-    user = store.find_user(ledger.engine, username)
-    if user is None:
-        raise UnknownIdError(problem("/username", username, "the name of an account", "Make the account first."))
+    user = _find(ledger, username)
     unknown = sorted(set(scopes) - set(get_args(Scope)))
     if unknown or not scopes:
         raise InputError(problem("/scopes", list(scopes), "read, write or both", "Name the scopes."))
@@ -179,6 +228,21 @@ def holder_of_key(ledger: Ledger, text: str) -> tuple[Account, frozenset[Scope]]
 def new_token(ledger: Ledger) -> str:
     """256 random bits as 43 characters that are safe in an address or a cookie."""
     return base64.urlsafe_b64encode(ledger.new_salt()).rstrip(b"=").decode("ascii")
+
+
+def _find(ledger: Ledger, username: str) -> store.StoredUser:
+    user = store.find_user(ledger.engine, username) if _USERNAME.fullmatch(username) else None
+    if user is None:
+        raise UnknownIdError(problem("/username", username, "the name of an account", "Make the account first."))
+    return user
+
+
+def _password_problems(password: str) -> list[Problem]:
+    if MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
+        return []
+    expected = f"{MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters"
+    # The password itself is never part of a message.
+    return [problem("/password", f"{len(password)} characters", expected, "Choose another password.")]
 
 
 def _account_of(stored: store.StoredUser) -> Account:

@@ -1,4 +1,7 @@
-"""Rows of accounts, sessions and API keys: stored, found, deleted. What they mean is `ledger.service.accounts`'s."""
+"""Rows of accounts, sessions and API keys: stored, found, changed, deleted.
+
+What they mean is `ledger.service.accounts`'s.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, delete, insert, select
+from sqlalchemy import Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from ledger.store.database import read_transaction, write_transaction
@@ -70,6 +73,13 @@ def find_user(engine: Engine, username: str) -> StoredUser | None:
     return None if row is None else _user(row)
 
 
+def update_user(engine: Engine, user_id: str, **changes: str | bool) -> None:
+    """Change columns of a user and end every open session: who was logged in logs in again, if they still may."""
+    with write_transaction(engine) as connection:
+        connection.execute(update(_USER).where(_USER.c.user_id == user_id).values(**changes))
+        connection.execute(delete(_SESSION).where(_SESSION.c.user_id == user_id))
+
+
 def insert_session(engine: Engine, session: StoredSession) -> None:
     """Store `session`."""
     values = vars(session) | {"created": _text(session.created), "expires": _text(session.expires)}
@@ -108,6 +118,25 @@ def insert_api_key(engine: Engine, key: StoredApiKey) -> None:
         connection.execute(insert(_API_KEY).values(**values))
 
 
+def api_keys_of(engine: Engine, user_id: str) -> list[StoredApiKey]:
+    """The user's keys, the oldest first."""
+    with read_transaction(engine) as connection:
+        query = select(_API_KEY).where(_API_KEY.c.user_id == user_id).order_by(_API_KEY.c.created, _API_KEY.c.key_id)
+        return [_api_key(row) for row in connection.execute(query)]
+
+
+def delete_api_keys(engine: Engine, prefix: str) -> int:
+    """Delete the keys that begin so. Returns their number."""
+    with write_transaction(engine) as connection:
+        return connection.execute(delete(_API_KEY).where(_API_KEY.c.prefix == prefix)).rowcount
+
+
+def list_users(engine: Engine) -> list[StoredUser]:
+    """All users by name."""
+    with read_transaction(engine) as connection:
+        return [_user(row) for row in connection.execute(select(_USER).order_by(_USER.c.username))]
+
+
 def find_api_key(engine: Engine, sha256: str) -> tuple[StoredApiKey, StoredUser] | None:
     """The key of this hash, with its user."""
     with read_transaction(engine) as connection:
@@ -115,9 +144,12 @@ def find_api_key(engine: Engine, sha256: str) -> tuple[StoredApiKey, StoredUser]
         if row is None:
             return None
         user = connection.execute(select(_USER).where(_USER.c.user_id == row.user_id)).one()
+    return _api_key(row), _user(user)
+
+
+def _api_key(row: Row[Any]) -> StoredApiKey:
     expires = _moment(row.expires) if row.expires is not None else None
-    key = StoredApiKey(row.key_id, row.prefix, row.sha256, row.user_id, row.scopes, _moment(row.created), expires)
-    return key, _user(user)
+    return StoredApiKey(row.key_id, row.prefix, row.sha256, row.user_id, row.scopes, _moment(row.created), expires)
 
 
 def _user(row: Row[Any]) -> StoredUser:

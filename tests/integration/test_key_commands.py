@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ledger.log.checkpoint import format_vkey, parse_vkey, verify_checkpoint
 from ledger.log.forms import format_base64
 from ledger.log.keyring import parse_keyring
 from ledger.report import Outcome, all_hold
+from ledger.service.accounts import log_in
 from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.read import head, plant_of
@@ -369,3 +371,30 @@ def test_a_key_file_of_another_log_key_than_the_trusted_one_signs_nothing(plant:
     plant.pin_path.unlink()
     with pytest.raises((BadSignatureError, StoreError)):
         make_checkpoint(open_ledger(plant))
+
+
+# Accounts
+
+
+def test_accounts_are_listed_disabled_and_given_another_password(plant: Settings) -> None:
+    def said(*words: str) -> str:
+        answer = run(plant.folder, "account", *words)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout
+
+    first = said("add", "ada").split("password ")[1].split()[0]
+    key = said("api-key", "ada").split()[0]
+    second = said("password", "ada").split("password ")[1].split()[0]
+    ledger = open_ledger(plant)
+    assert log_in(ledger, "ada", first, timedelta(hours=1)) is None
+    assert log_in(ledger, "ada", second, timedelta(hours=1)) is not None
+    said("disable", "ada")
+    assert log_in(ledger, "ada", second, timedelta(hours=1)) is None
+    (listed,) = json.loads(said("list", "--json"))
+    assert (listed["username"], listed["disabled"], listed["api_keys"][0]["key"]) == ("ada", True, key[:12])
+    assert "disabled" in said("list")
+    said("enable", "ada")
+    said("delete-api-key", key[:12])
+    assert json.loads(said("list", "--json"))[0]["api_keys"] == []
+    for words in (("password", "eve"), ("disable", "eve"), ("enable", "eve"), ("delete-api-key", key[:12])):
+        assert run(plant.folder, "account", *words).returncode == 1

@@ -10,7 +10,17 @@ from sqlalchemy import text
 
 from api.auth import own_path
 from ledger.errors import DuplicateIdError, InputError, UnknownIdError
-from ledger.service.accounts import create_account, create_api_key, log_in, login_of
+from ledger.service.accounts import (
+    change_password,
+    create_account,
+    create_api_key,
+    delete_api_key,
+    holder_of_key,
+    list_accounts,
+    log_in,
+    login_of,
+    set_disabled,
+)
 from tests.web_plant import PASSWORD, RECEIPT, Plant, hidden, make_plant, new_id
 from tests.web_plant import log_in as fill_in_login
 
@@ -310,3 +320,51 @@ def test_a_key_needs_an_account_and_known_scopes(plant: Plant) -> None:
 )
 def test_a_login_never_leads_off_the_site(asked: str, given: str) -> None:
     assert own_path(asked) == given
+
+
+def test_another_password_lets_in_alone_and_ends_what_was_open_with_the_old_one(any_plant: Plant) -> None:
+    browser, program = any_plant.browser(), any_plant.program()
+    change_password(any_plant.ledger, "operator", "another good password")
+    assert browser.get("/batches").status_code == 303
+    assert fill_in_login(any_plant.client()).status_code == 401
+    assert fill_in_login(any_plant.client(), "operator", "another good password").status_code == 303
+    assert program.get("/api/v1/batches").status_code == 200, "a program's key is no password"
+    with pytest.raises(InputError, match="characters"):
+        change_password(any_plant.ledger, "operator", "short")
+    for name in ("nobody", "\0"):
+        with pytest.raises(UnknownIdError):
+            change_password(any_plant.ledger, name, "another good password")
+
+
+def test_a_disabled_account_is_shut_out_with_sessions_and_keys_until_it_is_enabled(any_plant: Plant) -> None:
+    browser, program = any_plant.browser(), any_plant.program()
+    set_disabled(any_plant.ledger, "operator", True)
+    assert browser.get("/batches").status_code == 303
+    assert program.get("/api/v1/batches").status_code == 401
+    assert fill_in_login(any_plant.client()).status_code == 401
+    assert [one.disabled for one in list_accounts(any_plant.ledger) if one.account.username == "operator"] == [True]
+    set_disabled(any_plant.ledger, "operator", False)
+    assert browser.get("/batches").status_code == 303, "the old session is gone for good"
+    assert program.get("/api/v1/batches").status_code == 200
+    assert fill_in_login(any_plant.client()).status_code == 303
+    with pytest.raises(UnknownIdError):
+        set_disabled(any_plant.ledger, "nobody", True)
+
+
+def test_a_deleted_key_opens_nothing_and_the_others_still_do(any_plant: Plant) -> None:
+    first = create_api_key(any_plant.ledger, "operator", {"read"}, timedelta(days=1))
+    second = create_api_key(any_plant.ledger, "operator", {"read", "write"}, timedelta(days=1))
+    listed = next(one for one in list_accounts(any_plant.ledger) if one.account.username == "operator")
+    assert (first.text[:12], "read", first.expires) in listed.api_keys
+    assert all(key not in (first.text, second.text) for key, _, _ in listed.api_keys), (
+        "the keys themselves are not kept"
+    )
+    delete_api_key(any_plant.ledger, first.text[:12])
+    assert holder_of_key(any_plant.ledger, first.text) is None
+    assert holder_of_key(any_plant.ledger, second.text) is not None
+    delete_api_key(any_plant.ledger, second.text)
+    assert holder_of_key(any_plant.ledger, second.text) is None
+    for gone in (first.text, "mlk_00000000", "mlk_", "", "%"):
+        with pytest.raises(UnknownIdError) as caught:
+            delete_api_key(any_plant.ledger, gone)
+        assert first.text not in str(caught.value)
