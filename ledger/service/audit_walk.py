@@ -97,10 +97,13 @@ class Walk:
         start = LOWEST_SEQ if self.start == 0 else self.start
         batches = audit_rows.entry_batches(self._connection, self.origin, start, whole=self.extent is not Extent.LINKS)
         for rows in _runs(batches, self.start):
-            if rows[0][2].endswith(_KEY_ENDINGS):
-                self._note_keys(rows[0])
             columns = tuple(zip(*rows, strict=True))
-            keys = {} if self.extent is Extent.LINKS else self._records(columns[2])
+            keys: dict[str, KeyRecord] = {}
+            if rows[0][2].endswith(_KEY_ENDINGS):
+                # Who may sign it depends on what it says: without keys the run is not found sound, and gone through.
+                self._note_keys(rows[0])
+            elif self.extent is not Extent.LINKS:
+                keys = self._records(columns[2])
             yield Chunk(self.origin, columns, keys, self.extent)
 
     def _records(self, entries: Sequence[bytes]) -> dict[str, KeyRecord]:
