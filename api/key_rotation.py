@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.deps import now, open_ledger, operator_actor
-from api.log_key_files import log_key_path, next_key_path, passphrase_of, signer_at
+from api.log_key_files import log_key_path, next_key_path, passphrase_of, signer_at, signer_named
 from api.settings import Settings
 from certificates.keys import load_issuer, load_private_key, private_key_pem, renew_issuer, write_new_file
 from certificates.signer import certificate_sha256
@@ -63,7 +63,7 @@ def rotate_log_key(settings: Settings, where: str | None = None) -> Rotation:
         if where is None:
             data = private_key_pem(Ed25519PrivateKey.generate(), passphrase_of(settings))
         else:
-            _check_module_address(where)
+            _check_module_key(settings, where)
             data = f"{where}\n".encode()
         write_new_file(beside, data)
     elif where is not None and read_file(beside).strip() != where.encode():
@@ -229,9 +229,11 @@ def _own_file(settings: Settings) -> Path:
     return path
 
 
-def _check_module_address(where: str) -> None:
+def _check_module_key(settings: Settings, where: str) -> None:
+    """That the key is there and signs, before anything rests on it. Raises: StoreError, InputError."""
     if not where.startswith(PKCS11):
         raise StoreError(problem("--new", where, f"{PKCS11}..., RFC 7512", "Leave it out to make a key in a file."))
+    signer_named(settings, where).sign(b"can it sign?")
 
 
 def _put_aside(path: Path, name: str) -> None:

@@ -38,17 +38,17 @@ def log_signers(settings: Settings) -> tuple[NoteSigner | None, NoteSigner | Non
     """
     path = log_key_path(settings)
     if path is None:
-        return _signer(settings, settings.log_key), None
+        return signer_named(settings, settings.log_key), None
     beside = next_key_path(path)
     return (
-        _signer(settings, str(path)) if path.exists() else None,
-        _signer(settings, str(beside)) if beside.exists() else None,
+        signer_named(settings, str(path)) if path.exists() else None,
+        signer_named(settings, str(beside)) if beside.exists() else None,
     )
 
 
 def signer_at(settings: Settings, path: Path) -> NoteSigner:
     """The key in the file. Raises: as log_signers."""
-    return _signer(settings, str(path))
+    return signer_named(settings, str(path))
 
 
 def passphrase_of(settings: Settings) -> bytes | None:
@@ -70,6 +70,7 @@ def passphrase_of(settings: Settings) -> bytes | None:
     return line
 
 
-def _signer(settings: Settings, where: str) -> NoteSigner:
+def signer_named(settings: Settings, where: str) -> NoteSigner:
+    """The key at a path or address. Raises: as log_signers; a hardware module is reached when the key is used."""
     pin = settings.log_key_pin.get_secret_value()
     return open_signer(where, settings.keys_dir, passphrase=passphrase_of(settings), pin=pin or None)

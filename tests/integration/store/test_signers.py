@@ -205,3 +205,28 @@ def test_threads_share_a_key_and_a_lost_module_is_opened_again(
     said, again = lost.stdout.splitlines()
     assert "try again" in said
     assert again == "True"
+
+
+def test_a_log_hands_over_from_a_file_to_a_module_and_goes_on(
+    module: Module, public_keys: dict[str, Ed25519PublicKey], tmp_path: Path
+) -> None:
+    environment = {name: value for name, value in module.environment.items() if not name.startswith("MAGNET_LEDGER_")}
+    environment["MAGNET_LEDGER_LOG_KEY_PIN"] = PIN
+
+    def run(*words: str, folder: Path = tmp_path / "plant") -> str:
+        program = str(Path(sys.executable).with_name("magnet-ledger"))
+        done = subprocess.run([program, *words], cwd=folder, env=environment, capture_output=True, text=True)
+        return done.stdout if done.returncode == 0 else f"exit {done.returncode}: {done.stdout}{done.stderr}"
+
+    words = ("--origin", "example.com/hsm", "--operator", "op", "--issuer", "Example Ltd", "--country", "GB")
+    run("init", "--dir", "plant", *words, folder=tmp_path)  # entries 0 and 1: the operator's key, the factors
+    # A key that is not there is found out before anything rests on it.
+    assert run("key", "rotate", "log", "--new", module.uri("none")).startswith("exit 3")
+    assert "by entry 2" in run("key", "rotate", "log", "--new", module.uri("log"))
+    vkey = make_verifier_key("example.com/hsm", public_keys["log"])
+    assert verify_checkpoint(run("log", "checkpoint"), vkey).tree_size == 3
+    assert "by entry 3" in run("key", "rotate", "log", "--finish")
+    assert (tmp_path / "plant" / "keys" / "log.key").read_text() == module.uri("log") + "\n"
+    assert verify_checkpoint(run("log", "checkpoint"), vkey).tree_size == 4
+    assert "The log holds" in run("log", "verify")
+    assert "log-key: checkpoints can be signed" in run("doctor")
