@@ -52,6 +52,8 @@ def check_members(value: object, keys: frozenset[str]) -> dict[str, Any]:
     """`value`, if it is a JSON object with exactly these keys."""
     if not isinstance(value, dict):
         raise InputError(problem("", value, "a JSON object", "Put the fields in an object."))
+    if value.keys() == keys:
+        return value
     if unknown := [key for key in value if key not in keys]:
         raise InputError(problem(f"/{unknown[0]}", unknown[0], f"one of {sorted(keys)}", "Remove the field."))
     if missing := sorted(keys - value.keys()):

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import orjson
 from cryptography.exceptions import InvalidSignature
@@ -51,20 +52,27 @@ class SignedStatement:
 class CheckedStatement:
     """A signed statement that has been read and is of its form. Its signature may not have been verified yet.
 
-    content_sha256: see the function of that name. The other fields are those of `SignedStatement`.
+    type, id: as the statement says. content_sha256: see the function of that name. The other fields are those of
+    `SignedStatement`.
     """
 
-    statement: Statement
+    type: str
+    id: str
+    content_sha256: str
     statement_bytes: bytes
     signature: bytes
     private: Mapping[str, tuple[bytes, Json]]
     client_id: str | None
-    content_sha256: str
+
+    @cached_property
+    def statement(self) -> Statement:
+        """What the bytes say; kept once it was read."""
+        return statement_from_value(parse_canonical(self.statement_bytes))
 
     @property
     def key(self) -> str:
         """The sender's id for it, with which it is found again."""
-        return self.statement.id if self.client_id is None else self.client_id
+        return self.id if self.client_id is None else self.client_id
 
 
 def make_signed(
@@ -84,7 +92,7 @@ def make_signed(
     check_client_id(client_id)
     data = canonical_bytes(statement.to_value())
     signature = private_key.sign(pre_authentication_encoding(STATEMENT_TYPE, data))
-    return CheckedStatement(statement, data, signature, private or {}, client_id, _spliced_sha256(statement, data))
+    return _checked(statement, SignedStatement(data, signature, private or {}, client_id))
 
 
 def check_form(signed: SignedStatement) -> CheckedStatement:
@@ -116,14 +124,21 @@ def check_form(signed: SignedStatement) -> CheckedStatement:
                     "Send the value and salt that the commitment was made from.",
                 )
             )
-    return CheckedStatement(
-        statement,
+    return _checked(statement, signed)
+
+
+def _checked(statement: Statement, signed: SignedStatement) -> CheckedStatement:
+    checked = CheckedStatement(
+        statement.type,
+        statement.id,
+        _spliced_sha256(statement, signed.statement_bytes),
         signed.statement_bytes,
         signed.signature,
         signed.private,
         signed.client_id,
-        _spliced_sha256(statement, signed.statement_bytes),
     )
+    vars(checked)["statement"] = statement  # has been read already
+    return checked
 
 
 def verify_signature(checked: CheckedStatement, public_key: Ed25519PublicKey) -> None:

@@ -297,7 +297,7 @@ def _look_up(sequencer: Sequencer, submissions: Sequence[Submission]) -> None:
         for item in submission.items:
             if item.key is not None:
                 own.append(item.key)
-            statement_id = item.statement_id if isinstance(item, Draft) else item.checked.statement.id
+            statement_id = item.statement_id if isinstance(item, Draft) else item.checked.id
             if statement_id is not None:
                 statement_ids.append(statement_id)
     sequencer.look_up(keys, statement_ids)

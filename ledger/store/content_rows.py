@@ -18,14 +18,19 @@ from ledger.store.many import listed
 CATCH_UP_ENTRIES = 100_000
 """Entries whose contents are added in one run: some 20 MB of memory."""
 
-_FIRST_SEQS = {
+_CANDIDATES = {
+    "sqlite": text("SELECT seq FROM content WHERE content_key IN (SELECT value FROM json_each(:keys))"),
+    "postgresql": text("SELECT seq FROM content WHERE content_key = ANY(CAST(:keys AS bigint[]))"),
+}
+# In two queries: joined, a database without fresh statistics may read all entries first.
+_CONTENTS_AT = {
     "sqlite": text(
-        "SELECT entry.content_sha256, entry.seq FROM content JOIN entry ON entry.origin = :origin"
-        " AND entry.seq = content.seq WHERE content.content_key IN (SELECT value FROM json_each(:keys))"
+        "SELECT content_sha256, seq FROM entry"
+        " WHERE origin = :origin AND seq IN (SELECT value FROM json_each(:seqs)) ORDER BY seq DESC"
     ),
     "postgresql": text(
-        "SELECT entry.content_sha256, entry.seq FROM content JOIN entry ON entry.origin = :origin"
-        " AND entry.seq = content.seq WHERE content.content_key = ANY(CAST(:keys AS bigint[]))"
+        "SELECT content_sha256, seq FROM entry"
+        " WHERE origin = :origin AND seq = ANY(CAST(:seqs AS bigint[])) ORDER BY seq DESC"
     ),
 }
 # A clash would be two logs with the same 48 bits at the same place; the second is then not listed.
@@ -42,16 +47,14 @@ def first_seqs(connection: Connection, origin: str, contents: Collection[str]) -
     """The first entry with each of these contents, as far as there is one and the table goes."""
     if not contents:
         return {}
-    wanted = set(contents)
-    keys = sorted(content_key(origin, content) for content in wanted)
-    rows = connection.execute(
-        _FIRST_SEQS[connection.dialect.name], {"origin": origin, "keys": listed(connection, keys)}
-    )
-    found: dict[str, int] = {}
-    for content, seq in rows:
-        if content in wanted:
-            found[content] = min(seq, found.get(content, seq))
-    return found
+    dialect = connection.dialect.name
+    keys = sorted({content_key(origin, content) for content in contents})
+    seqs = list(connection.execute(_CANDIDATES[dialect], {"keys": listed(connection, keys)}).scalars())
+    if not seqs:
+        return {}
+    found = connection.execute(_CONTENTS_AT[dialect], {"origin": origin, "seqs": listed(connection, seqs)}).all()
+    wanted = set(contents)  # what has the same key by chance is none of them
+    return {content: seq for content, seq in found if content in wanted}
 
 
 def insert_contents(connection: Connection, origin: str, first_of: Mapping[str, int]) -> None:

@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine
 
 from ledger.errors import BrokenLinkError, ConflictError, problem
-from ledger.log.envelope import GENESIS_PREV, parse_envelope, splice_envelope
+from ledger.log.envelope import GENESIS_PREV, join_envelope, parse_envelope
 from ledger.log.forms import format_time
 from ledger.log.merkle import leaf_hash
 from ledger.log.signed import CheckedStatement
@@ -81,6 +81,7 @@ class Sequencer:
     """Entries to be appended, in order, inside one transaction.
 
     connection: the transaction's. vault: keeps the keys of private values; None where there are to be none.
+    tree_size, last_leaf_hash (empty before the first): where the log ends, with the entries added so far.
     late_contents: for a caller who adds to the table `content` later, many at once: the first entries, by content hash,
     that are not in the table yet. None: the table is brought up to the log's end, and kept there.
     new_contents: after `write`: the first entries, by content hash, of the contents that were new.
@@ -103,6 +104,8 @@ class Sequencer:
         self.vault = vault
         self.new_contents = {}
         self._late_contents = late_contents
+        self.tree_size = head.tree_size
+        self.last_leaf_hash = head.last_leaf_hash
         self._written = head
         self._last_recv = "" if last is None else parse_envelope(last.data).recv
         self._entries: list[StoredEntry] = []
@@ -112,16 +115,6 @@ class Sequencer:
         self._by_statement: dict[str, StoredEntry | None] = {}
         self._stored_contents: dict[str, int | None] = {}
         self._has_caught_up = False
-
-    @property
-    def tree_size(self) -> int:
-        """Number of entries, with those added so far."""
-        return self._written.tree_size + len(self._entries)
-
-    @property
-    def last_leaf_hash(self) -> bytes:
-        """Leaf hash of the last entry, with those added so far; empty before the first."""
-        return self._entries[-1].leaf_hash if self._entries else self._written.last_leaf_hash
 
     @property
     def head(self) -> Head:
@@ -143,20 +136,20 @@ class Sequencer:
         find_statement.
         Raises: InputError if the entry would be too long; the sequencer is then as before.
         """
-        seq = self.tree_size
+        seq, key = self.tree_size, checked.key
         prev = self.last_leaf_hash.hex() if seq else GENESIS_PREV
-        data = splice_envelope(self.origin, seq, prev, recv, checked.signature, checked.statement_bytes)
-        statement, key = checked.statement, checked.key
-        entry = StoredEntry(
-            seq, leaf_hash(data), data, statement.type, statement.id, checked.content_sha256, tenant, key
-        )
+        data = join_envelope(self.origin, seq, prev, recv, checked.signature, checked.statement_bytes)
+        leaf = leaf_hash(data)
+        entry = StoredEntry(seq, leaf, data, checked.type, checked.id, checked.content_sha256, tenant, key)
+        self.tree_size, self.last_leaf_hash = seq + 1, leaf
         self._last_recv = recv
         self._entries.append(entry)
-        self._private.extend(
-            PrivateField(seq, field, subject_of(statement.body, seq), salt, value)
-            for field, (salt, value) in checked.private.items()
-        )
-        self._by_client[tenant, key] = self._by_statement[statement.id] = entry
+        if checked.private:
+            subject = subject_of(checked.statement.body, seq)
+            self._private.extend(
+                PrivateField(seq, field, subject, salt, value) for field, (salt, value) in checked.private.items()
+            )
+        self._by_client[tenant, key] = self._by_statement[checked.id] = entry
         return entry
 
     def mark(self) -> Mark:
@@ -170,6 +163,8 @@ class Sequencer:
         del self._entries[mark.entry_count :]
         del self._private[mark.private_count :]
         self._last_recv = mark.last_recv
+        self.tree_size = self._written.tree_size + mark.entry_count
+        self.last_leaf_hash = self._entries[-1].leaf_hash if self._entries else self._written.last_leaf_hash
 
     # What is in the log already, or about to be
 

@@ -7,10 +7,10 @@ statement id enters a log once, whatever the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.errors import ConflictError, problem
+from ledger.errors import ConflictError, InputError, problem
 from ledger.log.signed import CheckedStatement, check_tenant
 from ledger.store.repository import StoredEntry
 from ledger.store.sequencer import Sequencer
@@ -56,12 +56,18 @@ class StatementAdmission:
         for index, checked in enumerate(submission.statements):
             entry = find_same(self._sequencer, checked, submission.tenant, f"/{index}")
             if entry is None:
-                added = self._sequencer.add(checked, self._recv, submission.tenant)
+                added = self._add(checked, submission.tenant, f"/{index}")
                 receipts.append(Receipt(added.seq, added.leaf_hash, repeated=False))
             else:
                 receipts.append(Receipt(entry.seq, entry.leaf_hash, repeated=True))
         self._new.extend(receipt for receipt in receipts if not receipt.repeated)
         return receipts
+
+    def _add(self, checked: CheckedStatement, tenant: str, place: str) -> StoredEntry:
+        try:
+            return self._sequencer.add(checked, self._recv, tenant)
+        except InputError as error:  # too long: the pointer is into the envelope, which the sender does not know
+            raise InputError(*(replace(one, field=place) for one in error.problems)) from error
 
     def write(self) -> None:
         """Write what was admitted."""
@@ -84,7 +90,7 @@ def look_up(sequencer: Sequencer, submissions: Sequence[Sent]) -> None:
     keys: dict[str, list[str]] = {}
     for one in submissions:
         keys.setdefault(one.tenant, []).extend(checked.key for checked in one.statements)
-    sequencer.look_up(keys, [checked.statement.id for one in submissions for checked in one.statements])
+    sequencer.look_up(keys, [checked.id for one in submissions for checked in one.statements])
 
 
 def find_same(sequencer: Sequencer, checked: CheckedStatement, tenant: str, place: str) -> StoredEntry | None:
@@ -95,7 +101,7 @@ def find_same(sequencer: Sequencer, checked: CheckedStatement, tenant: str, plac
     """
     entry = sequencer.find_client(tenant, checked.key)
     if entry is None and checked.client_id is None:
-        entry = sequencer.find_statement(checked.statement.id)
+        entry = sequencer.find_statement(checked.id)
     if entry is not None:
         if entry.content_sha256 != checked.content_sha256:
             raise ConflictError(
@@ -107,7 +113,7 @@ def find_same(sequencer: Sequencer, checked: CheckedStatement, tenant: str, plac
                 )
             )
         return entry
-    replayed = sequencer.find_statement(checked.statement.id)
+    replayed = sequencer.find_statement(checked.id)
     if replayed is not None:
         raise replay(replayed, f"{place}/id")
     return None
