@@ -218,7 +218,11 @@ def _check_log(
                 one, head.tree_size, lambda size: roots.get(size) or root(tiles, size), "the log in the database"
             )
         except VerificationError as error:
-            refuse(ledger, "rollback" if head.tree_size < one.tree_size else "fork", error, evidence)
+            if head.tree_size < one.tree_size:
+                kind = "rollback"
+            else:
+                kind = "fork" if isinstance(error, RootMismatchError) else "proof"
+            refuse(ledger, kind, error, evidence)
     if pinned is not None and not roots:
         _hash_entries(connection, head, frontier(tiles, pinned.checkpoint.tree_size), set())
     # Whoever asks for proofs gets them from the stored tiles: those of what is signed must hold.
