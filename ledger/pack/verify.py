@@ -36,7 +36,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -63,6 +63,7 @@ MAX_SIGNATURES = 64
 MAX_DEPTH = 64
 MAX_INTEGER = 2**53 - 1
 MAX_FINDINGS = 1_000
+MAX_SKEW_SECONDS = 600  # that a witness's clock may be ahead of this computer's
 MAX_KEYS_SENT = 1_000  # to another process with each bundle
 TILE_WIDTH = 256
 MAX_BUNDLE_BYTES = TILE_WIDTH * (2 + MAX_ENTRY_BYTES)
@@ -81,6 +82,7 @@ CHECKS = {
     "entry-time": "times of receipt never fall",
     "entry-key": "every entry's key was registered for its actor by an earlier entry",
     "entry-signature": "every statement is signed by the key it names",
+    "compromised-keys": "no entry is signed by a key that somebody else may have held by then",
     "entry-repeated": "no statement stands in the log twice",
     "tiles": "the tiles of every level are those of the entries",
     "checkpoint-form": "every checkpoint is a note of this log, sizes rise, the newest has the size of the log",
@@ -113,7 +115,6 @@ class Report:
 
     def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self.notes: list[str] = []
         self.failed: Counter[str] = Counter()
         self.passed: dict[str, str] = {}
         self.skipped: dict[str, tuple[str, bool]] = {}
@@ -131,11 +132,6 @@ class Report:
     def skip(self, check: str, why: str, *, required: bool = False) -> None:
         """The check was not made. required: the verdict cannot be positive without it."""
         self.skipped[check] = (printable(why), required)
-
-    def note(self, detail: str) -> None:
-        """Something that a reader should know, though nothing is wrong."""
-        if len(self.notes) < MAX_FINDINGS:
-            self.notes.append(printable(detail))
 
     def lines(self) -> Iterator[tuple[str, str, str, bool]]:
         """(check, outcome, detail, required) of every check."""
@@ -333,8 +329,14 @@ class Entry(NamedTuple):
     message: bytes
 
 
-KEY_TYPES = frozenset({"actor_key", "actor_key_rotated", "key_revoked", "log_key_added", "log_key_retired"})
-"""Types of entry that say which key may sign what, from the next entry on."""
+KEY_BODIES = {
+    "actor_key": "schema kid public_key actor role",
+    "actor_key_rotated": "schema old_kid kid public_key actor proof",
+    "log_key_added": "schema vkey old_vkey from_size old_signature new_signature",
+    "log_key_retired": "schema vkey to_size",
+    "key_revoked": "schema kind key reason",
+}
+"""Types of entry that say which key may sign what from the next entry on, and the members of their bodies."""
 
 
 def read_entry(data: bytes, keys: Mapping[str, bytes]) -> Entry:
@@ -364,7 +366,7 @@ def read_entry(data: bytes, keys: Mapping[str, bytes]) -> Entry:
         id_hash=id_hash(statement["id"]),
         actor=statement["actor"],
         kid=statement["kid"],
-        body=statement["body"] if statement["type"] in KEY_TYPES else None,
+        body=statement["body"] if statement["type"] in KEY_BODIES else None,
         commit=statement["commit"],
         signed=None if key is None else is_signed(key, signature, message),
         signature=b"" if key is not None else signature,
@@ -803,6 +805,7 @@ class ActorKey(NamedTuple):
     role: str
     public_key: bytes
     until: int | None = None
+    compromised: int | None = None  # the first entry at which somebody else may have held it
 
 
 class Signers:
@@ -816,6 +819,8 @@ class Signers:
         first = stated[0].key
         self.log: dict[str, LogKey] = {first.text: LogKey(first, 0, None, None)}
         self.handovers: list[tuple[str, str]] = []  # from which key to which
+        self.revoked: set[tuple[str, str]] = set()  # kind and name
+        self.last_used: dict[str, int] = {}  # the last entry that a key has signed, by id
 
     def take(self, seq: int, entry: Entry) -> None:
         """The entry at this place. The first entry of a log registers the key that signs it."""
@@ -826,6 +831,7 @@ class Signers:
             self._refuse(seq, f"no earlier entry registers key {entry.kid} for {entry.actor}")
         elif key.until is not None and seq > key.until:
             self._refuse(seq, f"entry {key.until} ended the use of key {entry.kid}")
+        self.last_used[entry.kid] = seq
         signed = entry.signed
         if signed is None and key is not None:
             signed = is_signed(key.public_key, entry.signature, entry.message)
@@ -838,84 +844,104 @@ class Signers:
         self.report.fail("entry-key", detail, seq, f"/stmt{field}")
 
     def _key_entry(self, seq: int, entry: Entry) -> None:
+        """What an entry about keys changes, from the next entry on (section Keys)."""
         assert entry.body is not None
         try:
-            if entry.type == "actor_key":
-                self._register(entry.body, entry.body.get("role"))
-            elif entry.type == "actor_key_rotated":
-                self._rotate(seq, entry, entry.body)
+            if "compromised_from_seq" in entry.body:
+                names = KEY_BODIES[entry.type] + " compromised_from_seq"
             else:
-                key = self.actors.get(entry.kid)
-                itself = entry.type == "key_revoked" and entry.body.get("key") == entry.kid
-                if key is not None and key.role != "operator" and not itself:
-                    self._refuse(seq, f"only an operator may say so; the role of key {entry.kid} is {key.role}")
-                {"log_key_added": self._add, "log_key_retired": self._retire, "key_revoked": self._revoke}[entry.type](
-                    seq, entry, entry.body
-                )
+                names = KEY_BODIES[entry.type]
+            body = members(entry.body, names, "")
+            if entry.type == "actor_key":
+                self._register(body, text(ACTOR, body["role"], "/role"))
+                return
+            if entry.type == "actor_key_rotated":
+                self._rotate(seq, entry, body)
+                return
+            key = self.actors.get(entry.kid)
+            itself = entry.type == "key_revoked" and body["key"] == entry.kid
+            if key is not None and key.role != "operator" and not itself:
+                self._refuse(seq, f"only an operator may say so; the role of key {entry.kid} is {key.role}")
+            if entry.type == "log_key_added":
+                self._add(seq, body)
+            elif entry.type == "log_key_retired":
+                self._retire(seq, body)
+            else:
+                self._revoke(seq, entry.recv, body)
         except RefusedError as refused:
             self._refuse(seq, refused.detail, f"/body{refused.field}")
 
-    def _register(self, body: dict[str, Any], role: Any) -> None:
-        kid, actor = text(KEY_ID, body.get("kid"), "/kid"), text(ACTOR, body.get("actor"), "/actor")
-        public_key = decoded(body.get("public_key"), "/public_key", 32)
+    def _register(self, body: dict[str, Any], role: str) -> None:
+        kid, actor = text(KEY_ID, body["kid"], "/kid"), text(ACTOR, body["actor"], "/actor")
+        public_key = decoded(body["public_key"], "/public_key", 32)
         if hashlib.sha256(public_key).hexdigest()[:16] != kid or kid in self.actors:
             raise RefusedError("/kid", f"{kid} is not the id of this key, or was registered before")
-        self.actors[kid] = ActorKey(actor, str(role), public_key)
+        self.actors[kid] = ActorKey(actor, role, public_key)
         self.known[kid] = public_key
 
     def _rotate(self, seq: int, entry: Entry, body: dict[str, Any]) -> None:
-        old = self.actors.get(str(body.get("old_kid")))
-        if old is None or old.actor != body.get("actor") or body["old_kid"] != entry.kid or old.until is not None:
+        old = self.actors.get(str(body["old_kid"]))
+        if old is None or old.actor != body["actor"] or body["old_kid"] != entry.kid or old.until is not None:
             raise RefusedError("/old_kid", "not the key that signs this entry, or not one in use")
         self._register(body, old.role)
         value = {"v": 1, "actor": body["actor"], "old_kid": body["old_kid"], "kid": body["kid"]}
         message = signed_message("application/vnd.magnet-ledger.actor-key-possession+json", canonical(value))
-        if not is_signed(self.known[body["kid"]], decoded(body.get("proof"), "/proof", 64), message):
+        if not is_signed(self.known[body["kid"]], decoded(body["proof"], "/proof", 64), message):
             raise RefusedError("/proof", "the new key did not sign this")
         self.actors[entry.kid] = old._replace(until=seq)
 
-    def _add(self, seq: int, _: Entry, body: dict[str, Any]) -> None:
-        old = self.log.get(str(body.get("old_vkey")))
-        new = parse_verifier_key(body.get("vkey"), 1, "/vkey")
-        if old is None or not old.signs(seq + 1) or new.name != old.key.name or new.text in self.log:
-            raise RefusedError("/old_vkey", "not a key of the log in use, or the new one is not new")
-        if body.get("from_size") != seq + 1:
+    def _add(self, seq: int, body: dict[str, Any]) -> None:
+        old = self.log.get(str(body["old_vkey"]))
+        new = parse_verifier_key(body["vkey"], 1, "/vkey")
+        if old is None or not old.signs(seq + 1) or new.name != old.key.name:
+            raise RefusedError("/old_vkey", "not a key of this log in use")
+        if new.text in self.log or ("log", new.text) in self.revoked:
+            raise RefusedError("/vkey", "not a new key")
+        if body["from_size"] != seq + 1:
             raise RefusedError("/from_size", f"not {seq + 1}, the first size that holds this entry")
         value = {"v": 1, "origin": new.name, "old_vkey": old.key.text, "new_vkey": new.text, "from_size": seq + 1}
         message = signed_message("application/vnd.magnet-ledger.log-key-handover+json", canonical(value))
         for key, field in ((old.key, "old_signature"), (new, "new_signature")):
-            if not is_signed(key.public_key, decoded(body.get(field), f"/{field}", 64), message):
+            if not is_signed(key.public_key, decoded(body[field], f"/{field}", 64), message):
                 raise RefusedError(f"/{field}", "the handover is not signed by this key")
         self.log[new.text] = LogKey(new, seq + 1, None, None)
         self.handovers.append((old.key.text, new.text))
 
-    def _retire(self, seq: int, _: Entry, body: dict[str, Any]) -> None:
-        key = self.log.get(str(body.get("vkey")))
-        if key is None or not key.signs(seq + 1):
-            raise RefusedError("/vkey", "not a key of the log in use")
-        if body.get("to_size") != seq + 1:
+    def _retire(self, seq: int, body: dict[str, Any]) -> None:
+        key = self.log.get(str(body["vkey"]))
+        if key is None or sum(one.signs(seq + 1) for one in self.log.values()) < 2 or not key.signs(seq + 1):
+            raise RefusedError("/vkey", "not a key of the log in use, or the only one")
+        if body["to_size"] != seq + 1:
             raise RefusedError("/to_size", f"not {seq + 1}, the first size that holds this entry")
         self.log[key.key.text] = key._replace(to_size=seq + 1)
 
-    def _revoke(self, seq: int, entry: Entry, body: dict[str, Any]) -> None:
-        name = str(body.get("key"))
+    def _revoke(self, seq: int, recv: str, body: dict[str, Any]) -> None:
+        kind, name = str(body["kind"]), str(body["key"])
         actor, log = self.actors.get(name), self.log.get(name)
-        if body.get("kind") == "actor":
-            if actor is None:
-                raise RefusedError("/key", "not a registered key")
-            self.actors[name] = actor._replace(until=seq if actor.until is None else actor.until)
-        elif body.get("kind") == "log" and log is not None:
-            end = max(seq + 1, log.from_size + 1)
-            self.log[name] = log._replace(to_size=min(end, log.to_size or end), revoked=(seq, entry.recv))
+        if (kind, name) in self.revoked or kind not in ("actor", "log", "issuer", "witness"):
+            raise RefusedError("/key", "revoked before, or not of a known kind")
         since = body.get("compromised_from_seq")
-        if since is not None:
-            detail = f"entry {seq} revokes key {name}, which somebody else may have held from entry {since} on: "
-            self.report.note(detail + "who made what it signed since then cannot be told")
+        if since is not None and number(since, "/compromised_from_seq") > seq:
+            raise RefusedError("/compromised_from_seq", "after this entry")
+        if kind == "actor" and actor is None:
+            raise RefusedError("/key", "not a registered key")
+        self.revoked.add((kind, name))
+        if kind == "actor" and actor is not None:
+            until = seq if actor.until is None else actor.until
+            self.actors[name] = actor._replace(until=until, compromised=since)
+        elif kind == "log" and log is not None:
+            end = max(seq + 1, log.from_size + 1)
+            self.log[name] = log._replace(to_size=min(end, log.to_size or end), revoked=(seq, recv))
 
     def end(self) -> None:
         """All entries were looked at."""
         self.report.hold("entry-key", f"{len(self.actors)} keys of actors")
         self.report.hold("entry-signature")
+        self.report.hold("compromised-keys")
+        for kid, key in self.actors.items():
+            if key.compromised is not None and self.last_used.get(kid, -1) >= key.compromised:
+                why = f"who made the entries from {key.compromised} on that key {kid} signed cannot be told: it was "
+                self.report.skip("compromised-keys", why + "revoked as one that somebody else may have held by then")
         for place, (stated, found) in enumerate(zip_longest(self.stated, self.log.values())):
             if stated != found:
                 detail = f"keys.json states {ranged(stated)}; the entries, from its first key on, give {ranged(found)}"
@@ -1015,8 +1041,10 @@ class Tiles:
 class Notes:
     """The checkpoints, each against the log's keys, and against the root of the tree when it had that size."""
 
-    def __init__(self, pack: Pack, keys: list[LogKey], witnesses: list[VerifierKey], report: Report) -> None:
-        self.pack, self.keys, self.witnesses, self.report = pack, keys, witnesses, report
+    def __init__(
+        self, pack: Pack, keys: list[LogKey], witnesses: list[VerifierKey], latest: int, report: Report
+    ) -> None:
+        self.pack, self.keys, self.witnesses, self.latest, self.report = pack, keys, witnesses, latest, report
         self.tree = Frontier()
         self.count = 0
         self.agreed = 0  # the size up to which a checkpoint has agreed with the entries
@@ -1089,8 +1117,9 @@ class Notes:
                 detail = f"the signature of key {key.key_hash.hex()} does not hold, or stands there twice"
                 self.report.fail("checkpoint-signature", detail, field=where)
         for witness in self.witnesses:
-            if any(not is_cosigned(witness, blob, note) for blob in witness.signatures(note)):
-                self.report.fail("cosignatures", f"that of {witness.name} does not hold", field=where)
+            if any(not is_cosigned(witness, blob, note, self.latest) for blob in witness.signatures(note)):
+                detail = f"that of {witness.name} does not hold, or its time is yet to come"
+                self.report.fail("cosignatures", detail, field=where)
             self.cosigned += bool(witness.signatures(note))
 
     def end(self, manifest: Manifest) -> None:
@@ -1143,11 +1172,11 @@ def signature_line(name: str, key_hash: bytes, blob: bytes) -> bytes:
     return f"\n— {name} {base64.b64encode(key_hash + blob).decode()}\n".encode()
 
 
-def is_cosigned(witness: VerifierKey, blob: bytes, note: Note) -> bool:
+def is_cosigned(witness: VerifierKey, blob: bytes, note: Note, latest: int) -> bool:
     """Whether the cosignature holds (C2SP tlog-cosignature, cosignature/v1): 8 bytes of time, 64 of signature."""
     seconds = int.from_bytes(blob[:8], "big")
     message = f"cosignature/v1\ntime {seconds}\n".encode() + note.body
-    return len(blob) == 72 and is_signed(witness.public_key, blob[8:], message)
+    return len(blob) == 72 and 0 < seconds <= latest and is_signed(witness.public_key, blob[8:], message)
 
 
 class Disclosures:
@@ -1319,6 +1348,7 @@ class Wanted(NamedTuple):
     witnesses: list[VerifierKey]
     needed: int | None
     previous: Note | None
+    latest: int  # the latest time that a cosignature may state, in seconds since 1970
     jobs: int
 
 
@@ -1380,7 +1410,7 @@ def walk(pack: Pack, manifest: Manifest, wanted: Wanted, report: Report, progres
     if wanted.needed is not None:
         needed = wanted.needed
     links, signers, repeats = Links(manifest.origin, report), Signers(keys, report), Repeats(report)
-    tiles, notes = Tiles(pack, report), Notes(pack, keys, witnesses, report)
+    tiles, notes = Tiles(pack, report), Notes(pack, keys, witnesses, wanted.latest, report)
     disclosures = Disclosures(pack, manifest.origin, report)
     if wanted.previous is not None:
         notes.roots[wanted.previous.size] = None
@@ -1438,6 +1468,8 @@ def check_trust(notes: Notes, signers: Signers, needed: int, wanted: Wanted, rep
             key.key.text in trusted and key.signs(newest.size) and key.key.signatures(newest) for key in notes.keys
         ):
             detail = "the newest checkpoint is not signed by a key that you gave, nor by one that it has handed over to"
+            if any(key.key.text in trusted and key.revoked is not None for key in notes.keys):
+                detail += "; a key that you gave was revoked: ask the log's owner for the present one"
             report.fail("trusted-key", detail, field="checkpoint")
         report.hold("trusted-key")
     signed = [one.name for one in notes.witnesses if notes.newest is not None and one.signatures(notes.newest)]
@@ -1511,7 +1543,7 @@ def main() -> int:
         ]
         findings = [finding._asdict() for finding in report.findings]
         program = {"version": VERSION, "sha256": digest}
-        value = {"verdict": verdict, "checks": checks, "findings": findings, "notes": report.notes, "program": program}
+        value = {"verdict": verdict, "checks": checks, "findings": findings, "program": program}
         sys.stdout.write(json.dumps(value | extra, indent=2) + "\n")
         return int(verdict == "not verified")
     lines = [VERDICTS[verdict], ""]
@@ -1522,7 +1554,6 @@ def main() -> int:
         lines.append(f"  FINDING      {finding.check}: {where}{finding.field}: {finding.detail}")
     if report.failed.total() > len(report.findings):
         lines.append(f"  and {report.failed.total() - len(report.findings)} findings more")
-    lines += [f"  note         {note}" for note in report.notes]
     lines += ["", f"This program: verify.py {VERSION}, SHA-256 {digest}", "Compare that with the release you trust."]
     sys.stdout.write("\n".join([*lines, *extra.values()]) + "\n")
     return int(verdict == "not verified")
@@ -1552,7 +1583,9 @@ def read_options() -> tuple[argparse.Namespace, Wanted]:
         parser.error(f"{refused.field or '--previous'}: {refused.detail}")
     except (OSError, UnicodeDecodeError) as error:
         parser.error(str(error))
-    return options, Wanted(keys, witnesses, options.needed, previous, options.jobs)
+    now = datetime.now(UTC)  # noqa: TID251 - the outermost layer of a program of its own
+    latest = int(now.timestamp()) + MAX_SKEW_SECONDS
+    return options, Wanted(keys, witnesses, options.needed, previous, latest, options.jobs)
 
 
 def entry_and_proof(pack: Pack | None, seq: int) -> dict[str, str]:

@@ -1,0 +1,92 @@
+"""What a pack's own entries say of keys decides, at their place, which signatures count."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from ledger.log.checkpoint import format_vkey
+from ledger.log.keyring import sign_handover
+from ledger.pack.verify import Report, VerifierKey, Wanted, check_pack, no_progress, parse_verifier_key
+from ledger.service.append import Draft, append_entries, register_actor
+from ledger.service.context import Ledger
+from ledger.service.pack import export_pack
+from tests.pack_samples import SECOND_LOG_KEY, SECOND_VKEY, base64_text
+from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY, make_ledger, receipt, start_log
+
+
+@pytest.fixture
+def ledger(database_url: str, tmp_path: Path) -> Ledger:
+    """A ledger of four entries, with a second key of the log at hand."""
+    made = make_ledger(database_url, tmp_path)
+    made.next_log_key = SECOND_LOG_KEY
+    start_log(made)
+    register_actor(made, STRANGER, ACTOR)
+    return made
+
+
+def checked(ledger: Ledger, path: Path, *vkeys: str) -> Report:
+    """What the verifier says of the ledger's pack to an auditor who trusts these keys."""
+    export_pack(ledger, path)
+    ledger.engine.dispose()
+    keys: list[VerifierKey] = [parse_verifier_key(vkey, 1, "--vkey") for vkey in vkeys]
+    report = Report()
+    check_pack(io.BytesIO(path.read_bytes()), Wanted(keys, [], None, None, 2**40, 1), report, no_progress)
+    return report
+
+
+def hand_over(ledger: Ledger, seq: int) -> None:
+    """Entry seq: the log's second key is added."""
+    old, new = sign_handover(ORIGIN, LOG_KEY, SECOND_LOG_KEY, seq + 1)
+    body = {
+        "vkey": SECOND_VKEY,
+        "old_vkey": VKEY,
+        "from_size": seq + 1,
+        "old_signature": base64_text(old),
+        "new_signature": base64_text(new),
+    }
+    append_entries(ledger, [Draft("log_key_added", body)], ACTOR)
+
+
+def test_entries_before_a_revocation_stay_good(ledger: Ledger, tmp_path: Path) -> None:
+    append_entries(ledger, [receipt("IN-1")], STRANGER)
+    revoked = Draft("key_revoked", {"kind": "actor", "key": STRANGER.kid, "reason": "left the company"})
+    append_entries(ledger, [revoked], ACTOR)
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    assert (report.verdict(), report.findings) == ("verified", [])
+    assert "compromised-keys" in report.passed
+    assert "compromised-keys" not in report.skipped
+
+
+def test_entries_by_a_key_that_others_may_have_held_are_not_said_to_be_checked(ledger: Ledger, tmp_path: Path) -> None:
+    append_entries(ledger, [receipt("IN-1")], STRANGER)  # entry 4
+    body = {"kind": "actor", "key": STRANGER.kid, "reason": "tablet stolen", "compromised_from_seq": 4}
+    append_entries(ledger, [Draft("key_revoked", body)], ACTOR)
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    (outcome,) = [outcome for check, outcome, _, _ in report.lines() if check == "compromised-keys"]
+    assert outcome == "not checked"
+    assert f"from 4 on that key {STRANGER.kid} signed" in report.skipped["compromised-keys"][0]
+    assert report.verdict() == "verified"  # the log itself holds; who made those entries is said to be unknown
+
+
+def test_a_key_of_the_log_that_was_revoked_hands_no_trust_on(ledger: Ledger, tmp_path: Path) -> None:
+    hand_over(ledger, 4)
+    append_entries(ledger, [Draft("key_revoked", {"kind": "log", "key": VKEY, "reason": "stolen"})], ACTOR)
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    (finding,) = report.findings
+    assert (finding.check, finding.field) == ("trusted-key", "checkpoint")
+    assert "was revoked" in finding.detail
+
+
+def test_the_key_that_took_over_from_a_revoked_one_is_enough(ledger: Ledger, tmp_path: Path) -> None:
+    hand_over(ledger, 4)
+    append_entries(ledger, [Draft("key_revoked", {"kind": "log", "key": VKEY, "reason": "stolen"})], ACTOR)
+    report = checked(ledger, tmp_path / "pack.zip", SECOND_VKEY)
+    assert (report.verdict(), report.findings) == ("verified", [])
+
+
+def test_a_key_that_is_named_beside_the_right_one_does_no_harm(ledger: Ledger, tmp_path: Path) -> None:
+    other = format_vkey(ORIGIN, STRANGER.private_key.public_key())
+    assert checked(ledger, tmp_path / "pack.zip", other, VKEY).verdict() == "verified"
