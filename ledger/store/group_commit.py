@@ -135,6 +135,23 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
         self._run([job])
         return job.future
 
+    def run(self, submissions: Sequence[SubmissionT]) -> list[Future[ResultT]]:
+        """All of them in one transaction, in the caller's thread, however many they are. Returns when they are answered.
+
+        Results and errors: as with `submit`.
+        """
+        jobs: list[_Job[SubmissionT, ResultT]] = [_Job(submission) for submission in submissions]
+        if self._phase is _Phase.STOPPED:
+            self._answer(jobs, self._refusal())
+        elif jobs:
+            self._run(jobs)
+        return [job.future for job in jobs]
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing is acknowledged any more, because the disk or the program has failed."""
+        return self._phase is _Phase.FAILED
+
     def _work(self) -> None:
         """The thread: batches until it is told to stop."""
         jobs: list[_Job[SubmissionT, ResultT]] = []

@@ -27,7 +27,6 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -53,7 +52,7 @@ from ledger.service.context import Ledger
 from ledger.service.publisher import publish
 from ledger.store import repository
 from ledger.store.database import make_engine, upgrade, write_transaction
-from ledger.store.group_commit import GroupCommit, _Job
+from ledger.store.group_commit import GroupCommit
 from ledger.store.sequencer import open_sequencer, take_office
 from ledger.store.statements import Receipt, Sent, StatementAdmission, statement_admission
 from ledger.store.tile_folder import TileFolder
@@ -337,7 +336,7 @@ class World:
         acknowledgements_lost = self.random.random() < 0.1
         self.tell(f"sequence {len(batch)}, commit {self.faults.commit or 'works'}, lost {acknowledgements_lost}")
         try:
-            futures = run_batch(sequencer.group, [submission.sent for submission in batch])
+            futures = sequencer.group.run([submission.sent for submission in batch])
         except CrashError:
             self._crash(sequencer)
             return
@@ -383,7 +382,7 @@ class World:
         if loser.epoch is not None:
             size = self._size()
             late = Sent([statement(next(self.numbers), "too late")])
-            (future,) = run_batch(loser.group, [late])
+            (future,) = loser.group.run([late])
             if not isinstance(future.exception(timeout=0), ConflictError | StoreError) or self._size() != size:
                 raise BrokenInvariantError("I1: one who has lost the office still appends")
             self.counts["deposed writers refused"] += 1
@@ -571,12 +570,6 @@ class World:
         return size <= len(self.leaves)
 
 
-def run_batch(group: GroupCommit[Sent, list[Receipt]], batch: list[Sent]) -> list[Future[list[Receipt]]]:
-    jobs = [_Job(one) for one in batch]
-    group._run(jobs)
-    return [job.future for job in jobs]
-
-
 def hold(invariant: str, holds: bool, otherwise: str) -> None:
     """Raises: BrokenInvariantError naming the invariant unless it holds."""
     if not holds:
@@ -631,7 +624,7 @@ def run(seed: int, templates: Path, tell: Callable[[str], None] = lambda _text: 
                 for submission in list(world.submissions):
                     world.sequencers = [world._start_sequencer()]
                     world.sequencers[0].queue = [submission]
-                    (future,) = run_batch(world.sequencers[0].group, [submission.sent])
+                    (future,) = world.sequencers[0].group.run([submission.sent])
                     if future.exception(timeout=0) is None:
                         world._acknowledged(submission, future.result())
                 world.publish()
