@@ -19,12 +19,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from api.witness.store import WitnessStore
-from certificates.keys import load_private_key, make_private_folder, write_new_file
 from ledger.errors import InputError, LedgerError, StoreError, problem
 from ledger.log.add_checkpoint import AddCheckpoint, Answer, Seen, format_request
 from ledger.log.checkpoint import Checkpoint, NoteSigner, parse_checkpoint, parse_vkey
 from ledger.log.cosignature import cosign, format_witness_vkey, make_witness_key, parse_witness_vkey
 from ledger.log.split_view import compare_checkpoints
+from ledger.store.key_files import load_private_key, make_private_folder, write_new_file
 
 _log = logging.getLogger(__name__)
 
