@@ -161,9 +161,14 @@ def verify_signature(checked: CheckedStatement, public_key: Ed25519PublicKey) ->
         ) from error
 
 
+def is_client_id(text: str) -> bool:
+    """Whether it is 1 to 128 visible ASCII characters; every statement id is, too."""
+    return _CLIENT_ID.fullmatch(text) is not None
+
+
 def check_client_id(client_id: str | None) -> None:
     """Raises: InputError unless it is None or 1 to 128 visible ASCII characters."""
-    if client_id is not None and not _CLIENT_ID.fullmatch(client_id):
+    if client_id is not None and not is_client_id(client_id):
         raise InputError(
             problem("/client_id", client_id, "1 to 128 visible ASCII characters", "Make another id, such as a UUID.")
         )

@@ -27,7 +27,14 @@ from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import format_vkey
 from ledger.log.envelope import parse_envelope
 from ledger.log.forms import format_time, parse_time
-from ledger.log.signed import CheckedStatement, check_client_id, check_tenant, content_sha256, make_signed
+from ledger.log.signed import (
+    CheckedStatement,
+    check_client_id,
+    check_tenant,
+    content_sha256,
+    is_client_id,
+    make_signed,
+)
 from ledger.log.statement import Statement, check_commitment, commitment
 from ledger.material.batch import add_entry
 from ledger.material.entries import Correction
@@ -153,7 +160,7 @@ class _Run:
             plant = self._plant_with(draft.entry_type, body)
         warnings = warnings_between(self.state.plant, plant, body, self.ledger.masses)
         with _at_statement(place, body_place):
-            self._check_at(draft.at)
+            self._check_at(draft.at if isinstance(item, Draft) else item.checked.statement.at)
             checked = self._signed(item, value) if isinstance(item, Draft) else item.checked
             entry = self.sequencer.add(checked, self.recv, self.tenant)
         adoptions = self.state.adoptions
@@ -168,11 +175,11 @@ class _Run:
 
         Raises: ConflictError if its statement is in the log under another key.
         """
-        if draft.key is not None:
+        if draft.key is not None and is_client_id(draft.key):
             entry = self.sequencer.find_client(self.tenant, draft.key)
             if entry is not None:
                 return entry
-        if draft.statement_id is None:
+        if draft.statement_id is None or not is_client_id(draft.statement_id):  # the latter no statement can have
             return None
         entry = self.sequencer.find_statement(draft.statement_id)
         if entry is not None and draft.client_id is not None:
@@ -295,10 +302,10 @@ def _look_up(sequencer: Sequencer, submissions: Sequence[Submission]) -> None:
     for submission in submissions:
         own = keys.setdefault(submission.tenant, [])
         for item in submission.items:
-            if item.key is not None:
+            if item.key is not None and is_client_id(item.key):
                 own.append(item.key)
             statement_id = item.statement_id if isinstance(item, Draft) else item.checked.id
-            if statement_id is not None:
+            if statement_id is not None and is_client_id(statement_id):
                 statement_ids.append(statement_id)
     sequencer.look_up(keys, statement_ids)
 
