@@ -140,7 +140,7 @@ def _store_errors(engine: Engine) -> Iterator[None]:
         yield
     except PoolTimeoutError as error:
         raise StoreError(
-            problem("/database_url", f"{where}: all connections are busy", "a free connection", "Try again later.")
+            problem("/database_url", f"all connections are busy ({where})", "a free connection", "Try again later.")
         ) from error
     except DBAPIError as error:
         damaged_file = type(error.orig) is sqlite3.DatabaseError
@@ -151,7 +151,7 @@ def _store_errors(engine: Engine) -> Iterator[None]:
         raise StoreError(
             problem(
                 "/database_url",
-                f"{where}: {found}",
+                f"{found} ({where})",
                 "a database that can be read and written",
                 "Check that it exists, runs, has room and is not locked; `magnet-ledger doctor` says more.",
             )
