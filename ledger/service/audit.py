@@ -248,7 +248,7 @@ class _Audit:
 
     def _guards(self) -> None:
         for fault in missing_guards(self.connection):
-            detail = f"{fault}: entries can be changed by mistake; `magnet-ledger doctor` says how to mend it"
+            detail = f"{fault}: an entry can be changed by mistake; put it back as the migrations make it"
             self.findings.fail(GUARDS, detail)
         self.held[GUARDS] = "the triggers that refuse to change or delete an entry are in place"
 

@@ -223,7 +223,7 @@ class Walk:
     def summary(self, unasked: dict[str, Check]) -> list[Check]:
         """One check for each kind about the chain that did not fail."""
         last = self.start + self.chain.count - 1
-        which = f"{self.chain.count} entries" if self.start == 0 else f"entries {self.start} to {last}"
+        which = f"entries {self.start} to {last}" if last > self.start else f"entry {self.start}"
         return self.chain.summary(unasked, which)
 
 
