@@ -99,9 +99,12 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Let a thread do the work from now on. Once only."""
+        """Let a thread do the work from now on; after `stop`, too.
+
+        Raises: StoreError if a thread does it already, or the disk has failed.
+        """
         with self._lock:
-            if self._phase is not _Phase.NEW:
+            if self._phase in (_Phase.RUNNING, _Phase.FAILED):
                 raise self._refusal()
             self._phase = _Phase.RUNNING
             self._thread = threading.Thread(target=self._work, name=f"sequencer of {self._origin}", daemon=True)
@@ -136,7 +139,7 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
         return job.future
 
     def run(self, submissions: Sequence[SubmissionT]) -> list[Future[ResultT]]:
-        """All of them in one transaction, in the caller's thread, however many they are. Returns when they are answered.
+        """All of them in one transaction, in the caller's thread. Returns when they are answered.
 
         Results and errors: as with `submit`.
         """

@@ -31,6 +31,9 @@ FLAG: Any = Boolean().with_variant(Integer(), "sqlite")
 
 STRICT = {"sqlite_strict": True}
 
+_NOT_REFUSED = text("state <> 'refused'")
+_WAITING = text("state = 'waiting'")
+
 
 class Table(SQLModel):
     """Base of all tables; holds their metadata."""
@@ -127,14 +130,24 @@ class TileRow(Table, table=True):
 class SubmissionRow(Table, table=True):
     """A statement that was accepted and waits for its place: durable, so it counts as not lost.
 
-    number: order of acceptance, given by the database; it may have gaps. payload: canonical JSON of the submission.
+    number: order of acceptance, given by the database; it may have gaps. tenant, client_id: as in `entry`; one that was
+    refused has taken nothing, so its id is free again. payload: canonical JSON of the signed statement; empty once it
+    is sequenced, as the entry has it then. payload_sha256: of what it says; see ledger.store.submissions.
     state: "waiting", "sequenced" or "refused". seq: its entry, once sequenced. outcome: canonical JSON for the sender.
     """
 
     __tablename__ = "submission"
     __table_args__ = (
-        UniqueConstraint("origin", "tenant", "client_id"),
-        Index(None, "origin", "state", "number"),
+        Index(
+            None,
+            "origin",
+            "tenant",
+            "client_id",
+            unique=True,
+            sqlite_where=_NOT_REFUSED,
+            postgresql_where=_NOT_REFUSED,
+        ),
+        Index(None, "origin", "number", sqlite_where=_WAITING, postgresql_where=_WAITING),
         STRICT,
     )
 
