@@ -704,6 +704,18 @@ def the_root_in_the_manifest_is_another(sample: Sample) -> Members:
     return with_manifest(sample.members, root="ab" * 32)
 
 
+@corruption("manifest", None, "manifest.json")
+def the_manifest_has_a_million_parts(sample: Sample) -> Members:
+    return sample.members | {"manifest.json": b"[" + b"{}," * 10**6 + b"{}]"}
+
+
+@corruption("manifest", None, "manifest.json#/members/16/name")
+def the_manifest_lists_a_member_twice(sample: Sample) -> Members:
+    value = json.loads(sample.members["manifest.json"])
+    value["members"].append(value["members"][0])  # there are sixteen, from 0 to 15
+    return sample.members | {"manifest.json": canonical_bytes(value)}
+
+
 @corruption("manifest", None, "README.md")
 def a_member_is_missing(sample: Sample) -> Members:
     return removed(sample.members, "README.md")

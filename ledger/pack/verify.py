@@ -25,6 +25,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import os
 import re
@@ -681,6 +682,10 @@ class Manifest(NamedTuple):
 
 def read_manifest(pack: Pack, report: Report) -> Manifest:
     """The manifest, compared with the members. Raises: RefusedError if it is none."""
+    data = pack.read("manifest.json")
+    # Reading JSON takes much memory for each of its parts, so they are counted first; a member of the pack has four.
+    if data.count(b",") + data.count(b"[") + data.count(b"{") > 5 * MAX_MEMBERS:
+        raise RefusedError("manifest.json", "more parts than a manifest can have")
     value = pack.value("manifest.json", "v format origin tree_size root counts members")
     with within("manifest.json"):
         if value["format"] != "magnet-ledger-audit-pack":
@@ -693,6 +698,8 @@ def read_manifest(pack: Pack, report: Report) -> Manifest:
         for place, item in enumerate(value["members"]):
             members(item, "name bytes sha256", f"/members/{place}")
             name = text(MEMBER, item["name"], f"/members/{place}/name")
+            if name in pack.listed:
+                raise RefusedError(f"/members/{place}/name", "listed twice")
             size = number(item["bytes"], f"/members/{place}/bytes")
             pack.listed[name] = size, text(HASH, item["sha256"], f"/members/{place}/sha256")
         manifest = Manifest(
@@ -1530,6 +1537,8 @@ def main() -> int:
         sys.stderr.write("This program needs Python 3.11 or newer.\n")
         return 3
     options, wanted = read_options()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # notes have a dash that not every terminal's code page knows
     report = Report()
     digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
     with options.pack.open("rb") as file:
