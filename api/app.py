@@ -25,6 +25,7 @@ from api.settings import Settings
 from api.throttle import Throttle
 from api.web import batch_pages, entry_pages, pages
 from certificates.verify import Trust
+from ledger.service.append import GroupedAppend
 from ledger.service.context import Actor, Ledger
 
 LOGINS_PER_NAME = 5
@@ -47,16 +48,23 @@ def create_app(
     now: Callable[[], datetime],
     render: Render | None = None,
 ) -> FastAPI:
-    """The application for one ledger; while it runs, it publishes in the background, if the settings say so.
+    """The application for one ledger; while it runs, one thread appends for all requests, and another publishes, if the
+    settings say so.
 
     actor: signs what is logged through it. trust: roots and log keys against which certificates are verified. now:
     aware. render: draws a certificate's page anew; without it that check reads "not checked".
     """
 
+    appends = GroupedAppend(ledger)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        with running_publisher(settings, ledger):
-            yield
+        appends.start()
+        try:
+            with running_publisher(settings, ledger):
+                yield
+        finally:
+            appends.stop()
 
     # The usual documentation pages load their scripts from another origin, so they are off.
     app = FastAPI(
@@ -71,6 +79,7 @@ def create_app(
     app.state.services = Services(
         settings=settings,
         ledger=ledger,
+        appends=appends,
         actor=actor,
         trust=trust,
         now=now,

@@ -55,7 +55,7 @@ TITLES: Mapping[str, str] = {
     "root-mismatch": "The ledger's tree root differs from the one stated",
     "malformed-proof": "A proof, note or entry of the ledger is not in its form",
     "store-unavailable": "The ledger cannot be reached just now",
-    "conflict": "The same statement id came with another content, or the ledger moved on",
+    "conflict": "The same key came with another content, or the ledger moved on",
     "ledger-error": "The ledger could not do it",
     "not-found": "There is nothing at this address",
     "method-not-allowed": "This address does not take that method",

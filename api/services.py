@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from api.settings import Settings
 from api.throttle import Throttle
 from certificates.verify import Trust
+from ledger.service.append import GroupedAppend
 from ledger.service.context import Actor, Ledger
 
 Render: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], bytes]
@@ -23,12 +24,13 @@ Render: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], bytes]
 class Services:
     """One application's dependencies.
 
-    actor: whose key signs what is logged through this application. render: None where pages are not redrawn, so that a
-    certificate's page counts as not checked.
+    actor: whose key signs what is logged through this application. appends: takes what is logged. render: None where
+    pages are not redrawn, so that a certificate's page counts as not checked.
     """
 
     settings: Settings
     ledger: Ledger
+    appends: GroupedAppend
     actor: Actor
     trust: Trust
     now: Callable[[], datetime]

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Request, Response
 from pydantic import BaseModel
 
-from api.auth import Writer
+from api.auth import Caller, Writer
 from api.bodies import json_body
 from api.errors import RefusedError, item_of, openapi_problem_responses
-from api.logging_entries import is_statement_id, log_entry
+from api.logging_entries import KEY_POINTERS, log_entry, parse_key
 from api.schemas import Logged
 from api.services import Services, ServicesNow
-from ledger.errors import InputError, problem
+from ledger.errors import ConflictError, InputError, problem
 from ledger.log.canonical import Json
 from ledger.material.entries import Receipt, Step
 from ledger.service.append import Appended
@@ -25,29 +25,32 @@ router = APIRouter(prefix="/api/v1", tags=["entries"])
 IDEMPOTENCY_KEY = "Idempotency-Key"
 
 
-def statement_id(
+def sender_key(
     services: ServicesNow,
     idempotency_key: Annotated[
         str | None,
         Header(
-            description="UUID of version 7, which becomes the statement's id. Send the same one to repeat a request."
+            description=(
+                "Your own id for this request, 1 to 128 visible ASCII characters, bare or as a quoted string. Send the "
+                "same one to repeat the request. A UUID of version 7 becomes the statement's id."
+            )
         ),
     ] = None,
 ) -> str:
-    """The statement's id, from the header. Required: without it, a repeated request would log twice."""
-    given = (idempotency_key or "").lower()
-    if not is_statement_id(given):
+    """The caller's id for the entry, from the header. Required: without it, a repeated request would log twice."""
+    key = parse_key(idempotency_key or "")
+    if key is None:
         item = {
             "header": IDEMPOTENCY_KEY,
             "value": repr(idempotency_key)[:80] if idempotency_key else "nothing",
-            "expected": "a UUID of version 7",
+            "expected": "1 to 128 visible ASCII characters",
             "next_step": f"Make a fresh one for each entry, for example {services.ledger.new_id()}.",
         }
         raise RefusedError(422, "bad-input", f"{IDEMPOTENCY_KEY}: {item['next_step']}", [item])
-    return given
+    return key
 
 
-StatementId = Annotated[str, Depends(statement_id)]
+SenderKey = Annotated[str, Depends(sender_key)]
 JsonBody = Annotated[Json, Depends(json_body)]
 
 
@@ -70,11 +73,11 @@ _REFUSALS = openapi_problem_responses(401, 403, 409, 413, 415, 422, 503)
     responses=_REFUSALS,
 )
 def log_receipt(
-    _caller: Writer, key: StatementId, body: JsonBody, request: Request, response: Response, services: ServicesNow
+    caller: Writer, key: SenderKey, body: JsonBody, request: Request, response: Response, services: ServicesNow
 ) -> Logged:
-    """Takes a lot into custody. 201 when it was logged now, 200 when this very statement had been logged before."""
+    """Takes a lot into custody. 201 when it was logged now, 200 when it had been logged before under the same key."""
     value = _object(body)
-    appended = log_entry(services, "receipt", value, key)
+    appended = _log(services, "receipt", value, caller, key)
     return _answer(services, response, appended, f"/api/v1/batches/{value['batch_id']}", [])
 
 
@@ -87,13 +90,28 @@ def log_receipt(
     responses=_REFUSALS,
 )
 def log_step(
-    _caller: Writer, key: StatementId, body: JsonBody, request: Request, response: Response, services: ServicesNow
+    caller: Writer, key: SenderKey, body: JsonBody, request: Request, response: Response, services: ServicesNow
 ) -> Logged:
     """Turns batches into batches; answers with the step's balance per element."""
     value = _object(body)
-    appended = log_entry(services, "step", value, key)
+    appended = _log(services, "step", value, caller, key)
     location = f"/api/v1/batches/{value['outputs'][0]['batch_id']}"
     return _answer(services, response, appended, location, balance_of_step(services.ledger, str(value["step_id"])))
+
+
+def _log(services: Services, entry_type: str, value: Mapping[str, Any], caller: Caller, key: str) -> Appended:
+    try:
+        return log_entry(services, entry_type, value, caller.account, key)
+    except ConflictError as error:
+        items = [item_of(one) for one in error.problems]
+        if any(item["pointer"] not in KEY_POINTERS for item in items):
+            raise
+        # The key is not in the body: it came in the header.
+        headers = [
+            {"header": IDEMPOTENCY_KEY} | {name: text for name, text in item.items() if name != "pointer"}
+            for item in items
+        ]
+        raise RefusedError(409, error.slug, f"{IDEMPOTENCY_KEY}: {error.problems[0]}", headers) from error
 
 
 def _object(body: Json) -> Mapping[str, Any]:

@@ -15,14 +15,15 @@ from api import auth
 from api.auth import PageLogin, PageWriter, WriterForm
 from api.entry_view import entry_view
 from api.errors import status_of
-from api.logging_entries import log_entry
+from api.logging_entries import is_statement_id, log_entry
 from api.services import Services, ServicesNow
 from api.web.forms import Reading, messages, receipt_reading, row_count, step_reading
 from api.web.templating import render_page
-from ledger.errors import ConflictError, InputError, RuleError
+from ledger.errors import ConflictError, InputError, RuleError, problem
 from ledger.log.canonical import MAX_SAFE_INTEGER
 from ledger.material.batch import Batch, Plant
 from ledger.quantity import format_decimal
+from ledger.service.accounts import Login
 from ledger.service.read import factor_book_of, plant_of
 
 router = APIRouter(dependencies=[Depends(auth.login_if_any)])
@@ -73,15 +74,15 @@ def new_step(request: Request, _login: PageWriter, services: ServicesNow) -> Res
 
 
 @router.post("/receipts/new")
-async def log_receipt(request: Request, form: WriterForm, services: ServicesNow) -> Response:
+async def log_receipt(request: Request, login: PageWriter, form: WriterForm, services: ServicesNow) -> Response:
     """Log the receipt, or show it again with what is wrong."""
-    return await run_in_threadpool(_submit, request, services, RECEIPT, form)
+    return await run_in_threadpool(_submit, request, services, login, RECEIPT, form)
 
 
 @router.post("/steps/new")
-async def log_step(request: Request, form: WriterForm, services: ServicesNow) -> Response:
+async def log_step(request: Request, login: PageWriter, form: WriterForm, services: ServicesNow) -> Response:
     """Log the step, or show it again with what is wrong."""
-    return await run_in_threadpool(_submit, request, services, STEP, form)
+    return await run_in_threadpool(_submit, request, services, login, STEP, form)
 
 
 @router.get("/entries/{seq}")
@@ -97,13 +98,16 @@ def logged(request: Request, seq: Seq, _login: PageLogin, services: ServicesNow)
 _FORM_PATHS = {form.entry_type: form.path for form in (RECEIPT, STEP)}
 
 
-def _submit(request: Request, services: Services, kind: EntryForm, form: dict[str, str]) -> Response:
+def _submit(request: Request, services: Services, login: Login, kind: EntryForm, form: dict[str, str]) -> Response:
     added = form.get("add", "")
     if added in kind.rows:
         return _show(request, services, kind, form, add_row=added)
     reading = kind.read(form)
     try:
-        appended = log_entry(services, kind.entry_type, reading.body, form.get("statement_id", ""))
+        statement_id = form.get("statement_id", "")
+        if not is_statement_id(statement_id):
+            raise InputError(problem("/statement_id", statement_id, "a UUID of version 7", "Open the form anew."))
+        appended = log_entry(services, kind.entry_type, reading.body, login.account, statement_id)
     except ConflictError:
         text = (
             "This form was logged before, and has been changed since. Nothing new was logged. "

@@ -19,13 +19,15 @@ class EntryLine(Part):
     """One line of a file of entries.
 
     type, body: of the entry. private: values that stay out of the log. id: statement id (UUID of version 7), with which
-    the line can be sent again safely.
+    the line can be sent again safely. client_id: an id of the sender's own for the same, 1 to 128 visible ASCII
+    characters.
     """
 
     type: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")]
     body: dict[str, Any]
     private: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], str] = Field(default_factory=dict)
     id: str | None = None
+    client_id: str | None = None
 
 
 def parse_drafts(data: bytes) -> tuple[list[Draft], list[int]]:
@@ -47,10 +49,14 @@ def parse_drafts(data: bytes) -> tuple[list[Draft], list[int]]:
             problems.extend(replace(item, field=f"/line {number}{item.field}") for item in error.problems)
         else:
             numbers.append(number)
-            drafts.append(Draft(entry.type, entry.body, dict(entry.private), statement_id=entry.id))
+            drafts.append(_draft_of(entry))
     if problems:
         raise InputError(*problems)
     return drafts, numbers
+
+
+def _draft_of(entry: EntryLine) -> Draft:
+    return Draft(entry.type, entry.body, dict(entry.private), statement_id=entry.id, client_id=entry.client_id)
 
 
 def append_lines(ledger: Ledger, data: bytes, actor: Actor) -> list[Appended]:

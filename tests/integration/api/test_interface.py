@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from typing import Any
 
 import pytest
 
 from ledger.errors import StoreError, problem
-from tests.web_plant import Plant, new_id
+from ledger.service.accounts import create_account
+from tests.web_plant import PASSWORD, Plant, new_id
 
 RECEIPT: dict[str, Any] = {
     "batch_id": "IN-1",
@@ -103,9 +105,9 @@ def test_the_same_key_with_another_content_is_refused(plant: Plant) -> None:
     assert program.get("/api/v1/batches/IN-2").status_code == 404
 
 
-@pytest.mark.parametrize("given", [None, "", "7", str(uuid.uuid4()), "0193" * 8])
-def test_a_write_needs_an_idempotency_key_that_can_be_a_statements_id(plant: Plant, given: str | None) -> None:
-    headers = {} if given is None else {"Idempotency-Key": given}
+@pytest.mark.parametrize("given", [None, "", '""', "two words", '"two words"', "x" * 129, "Schl\xfcssel"])
+def test_a_write_needs_an_idempotency_key_of_visible_ascii(plant: Plant, given: str | None) -> None:
+    headers = [] if given is None else [(b"Idempotency-Key", given.encode("latin-1"))]
     answer = plant.program().post("/api/v1/receipts", json=RECEIPT, headers=headers)
     assert answer.status_code == 422
     (item,) = answer.json()["errors"]
@@ -113,6 +115,66 @@ def test_a_write_needs_an_idempotency_key_that_can_be_a_statements_id(plant: Pla
     # The refusal hands out one that would do.
     suggested = item["next_step"].split()[-1].rstrip(".")
     assert uuid.UUID(suggested).version == 7
+
+
+@pytest.mark.parametrize("given", ["7", str(uuid.uuid4()), "scale-4/2026-11-20/17", "x" * 128])
+def test_any_key_of_the_senders_own_makes_a_repetition_safe(any_plant: Plant, given: str) -> None:
+    program = any_plant.program()
+    first = program.post("/api/v1/receipts", json=RECEIPT, headers={"Idempotency-Key": given})
+    # The draft of the header asks for a quoted string; many programs send it bare.
+    again = program.post("/api/v1/receipts", json=RECEIPT, headers={"Idempotency-Key": f'"{given}"'})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert again.json() == first.json() | {"repeated": True, "warnings": []}
+    assert uuid.UUID(first.json()["statement_id"]).version == 7
+
+
+def test_a_key_that_is_a_uuid_of_version_7_becomes_the_statements_id(plant: Plant) -> None:
+    program, headers = plant.program(), key()
+    first = program.post("/api/v1/receipts", json=RECEIPT, headers=headers)
+    upper = program.post(
+        "/api/v1/receipts", json=RECEIPT, headers={"Idempotency-Key": headers["Idempotency-Key"].upper()}
+    )
+    assert first.json()["statement_id"] == headers["Idempotency-Key"]
+    assert upper.json()["repeated"] is True
+
+
+def test_a_key_used_for_another_content_is_named_as_the_header_that_it_came_in(plant: Plant) -> None:
+    program, headers = plant.program(), {"Idempotency-Key": "ticket-17"}
+    program.post("/api/v1/receipts", json=RECEIPT, headers=headers)
+    answer = program.post("/api/v1/receipts", json=RECEIPT | {"batch_id": "IN-2"}, headers=headers)
+    assert answer.status_code == 409
+    (item,) = answer.json()["errors"]
+    assert item["header"] == "Idempotency-Key"
+    assert "ticket-17" in item["value"]
+    assert "entry" in item["expected"]
+
+
+def test_two_accounts_may_use_the_same_key(plant: Plant) -> None:
+    create_account(plant.ledger, "second", PASSWORD, "operator", plant.actor.actor)
+    headers = {"Idempotency-Key": "1"}
+    first = plant.program().post("/api/v1/receipts", json=RECEIPT, headers=headers)
+    second = plant.program(username="second").post(
+        "/api/v1/receipts", json=RECEIPT | {"batch_id": "IN-2"}, headers=headers
+    )
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert second.json()["seq"] == first.json()["seq"] + 1
+
+
+def test_while_the_application_runs_one_thread_appends_for_all_requests(any_plant: Plant) -> None:
+    """And it ends with it, and a next start has one again."""
+    program = any_plant.program()
+
+    def sequencers() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name.startswith("sequencer")]
+
+    assert sequencers() == []
+    for batch_id in ("IN-1", "IN-2"):
+        with program:
+            assert len(sequencers()) == 1
+            headers = {"Idempotency-Key": f"ticket {batch_id}".replace(" ", "-")}
+            answer = program.post("/api/v1/receipts", json=RECEIPT | {"batch_id": batch_id}, headers=headers)
+            assert answer.status_code == 201
+        assert sequencers() == []
 
 
 def refusals(answer: Any, status: int, slug: str) -> dict[str, dict[str, str]]:

@@ -186,9 +186,12 @@ def test_after_stop_what_was_handed_in_is_answered_and_what_comes_is_refused(eng
     assert sorted(one.seq for future in futures for one in future.result(timeout=0)) == list(range(20))
     with pytest.raises(StoreError, match="stopped"):
         group.submit(sent(99)).result()
-    with pytest.raises(StoreError):
-        group.start()
     assert size(engine) == 20
+    group.start()
+    with pytest.raises(StoreError, match="running"):
+        group.start()
+    assert group.submit(sent(99)).result(timeout=30)[0].seq == 20
+    group.stop()
 
 
 def test_a_submission_above_the_limit_has_a_commit_of_its_own(engine: Engine) -> None:
@@ -257,6 +260,8 @@ def test_when_the_disk_fails_nothing_is_acknowledged_any_more(sqlite_engine: Eng
         with pytest.raises(StoreError, match="Restart, then run `magnet-ledger log verify`"):
             group.submit(sent(9)).result(timeout=30)
     group.stop()
+    with pytest.raises(StoreError, match="log verify"):
+        group.start()
     assert size(sqlite_engine) == 1
 
 

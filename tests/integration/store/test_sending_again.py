@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from ledger.errors import (
@@ -24,6 +25,7 @@ from ledger.log.signed import SignedStatement
 from ledger.log.statement import Statement, commitment, sign_statement
 from ledger.service.append import Draft, actor_key_body, append_entries, append_signed, register_actor
 from ledger.service.context import Actor, Ledger, State
+from ledger.service.drafts import append_lines
 from ledger.service.read import entry_bytes, head, plant_of, private_values
 from tests.store_samples import (
     ACTOR,
@@ -158,6 +160,26 @@ def test_a_tenant_that_is_not_visible_ascii_is_refused(ledger: Ledger) -> None:
     with pytest.raises(InputError) as caught:
         append_entries(ledger, [receipt("IN-1")], ACTOR, tenant="Köln")
     assert fields_of(caught.value) == ["/tenant"]
+
+
+def test_a_line_of_a_file_may_carry_the_senders_own_id(ledger: Ledger) -> None:
+    def lines(*receipts: tuple[str, str]) -> bytes:
+        return b"\n".join(
+            orjson.dumps({"type": "receipt", "body": dict(receipt(batch_id).body), "client_id": client_id})
+            for batch_id, client_id in receipts
+        )
+
+    first = append_lines(ledger, lines(("IN-1", "ticket-1"), ("IN-2", "ticket-2")), ACTOR)
+    again = append_lines(ledger, lines(("IN-2", "ticket-2"), ("IN-3", "ticket-3")), ACTOR)
+    assert [(entry.seq, entry.repeated) for entry in (*first, *again)] == [
+        (3, False),
+        (4, False),
+        (4, True),
+        (5, False),
+    ]
+    with pytest.raises(ConflictError) as caught:
+        append_lines(ledger, lines(("IN-4", "ticket-4"), ("IN-5", "ticket-1")), ACTOR)
+    assert fields_of(caught.value) == ["/line 2/client_id"]
 
 
 # The same content under a new key
