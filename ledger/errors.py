@@ -6,7 +6,9 @@ types into HTTP statuses and exit codes; nothing in the domain knows of either.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -142,3 +144,15 @@ class ConflictError(StoreError):
     """The same idempotency key with another content, or a head that moved."""
 
     slug = "conflict"
+
+
+def error_from_value(value: Mapping[str, Any]) -> LedgerError:
+    """The error that `to_value` wrote down; a LedgerError of no special kind, where this program knows no such kind."""
+    kinds = {kind.slug: kind for kind in _kinds(LedgerError)}
+    return kinds.get(value["error"], LedgerError)(*(Problem(**item) for item in value["problems"]))
+
+
+def _kinds(base: type[LedgerError]) -> Iterator[type[LedgerError]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from _kinds(kind)

@@ -112,10 +112,34 @@ def write_transaction(engine: Engine) -> Iterator[Connection]:
     Raises: StoreError if the database cannot be reached or written, or another writer holds it too long.
     """
     with (
-        _store_errors(engine),
+        store_errors(engine),
         engine.connect().execution_options(magnet_ledger_writes=True) as connection,
         connection.begin(),
     ):
+        yield connection
+
+
+@contextmanager
+def single_write(engine: Engine) -> Iterator[Connection]:
+    """For one statement that writes, and is durable when the block ends; on PostgreSQL without BEGIN and COMMIT around
+    it, which would take two more round trips.
+
+    Raises: as `write_transaction`.
+    """
+    with _single(engine) if engine.dialect.name == "postgresql" else write_transaction(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def single_read(engine: Engine) -> Iterator[Connection]:
+    """For one statement that reads. Raises: as `read_transaction`."""
+    with _single(engine) if engine.dialect.name == "postgresql" else read_transaction(engine) as connection:
+        yield connection
+
+
+@contextmanager
+def _single(engine: Engine) -> Iterator[Connection]:
+    with store_errors(engine), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         yield connection
 
 
@@ -125,7 +149,7 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
 
     Raises: StoreError if the database cannot be read.
     """
-    with _store_errors(engine), engine.connect() as connection:
+    with store_errors(engine), engine.connect() as connection:
         if engine.dialect.name == "postgresql":
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
@@ -133,7 +157,7 @@ def read_transaction(engine: Engine) -> Iterator[Connection]:
 
 
 @contextmanager
-def _store_errors(engine: Engine) -> Iterator[None]:
+def store_errors(engine: Engine) -> Iterator[None]:
     """Database errors that are not the program's fault, as StoreError."""
     where = engine.url.render_as_string(hide_password=True)
     try:

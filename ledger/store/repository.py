@@ -51,13 +51,38 @@ _MOVE_HEAD = text(
     " AND epoch = :old_epoch"
 )
 
-_BY_KEY = {
-    "sqlite": "client_id IN (SELECT value FROM json_each(:wanted))",
-    "postgresql": "client_id = ANY(:wanted)",
+# What every append asks, as text made once: composing and hashing such a query costs more than running it. The casts
+# give bytes, whatever somebody has put there.
+_LAST_ENTRY = {
+    "sqlite": text(
+        "SELECT seq, CAST(leaf_hash AS BLOB), CAST(data AS BLOB), entry_type, statement_id, content_sha256, tenant,"
+        " client_id FROM entry WHERE origin = :origin ORDER BY seq DESC LIMIT 1"
+    ),
+    "postgresql": text(
+        "SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id"
+        " FROM entry WHERE origin = :origin ORDER BY seq DESC LIMIT 1"
+    ),
+}
+_BY_CLIENT = {
+    "sqlite": text(
+        "SELECT seq, CAST(leaf_hash AS BLOB), CAST(data AS BLOB), entry_type, statement_id, content_sha256, tenant,"
+        " client_id FROM entry WHERE origin = :origin AND tenant = :tenant"
+        " AND client_id IN (SELECT value FROM json_each(:wanted))"
+    ),
+    "postgresql": text(
+        "SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id"
+        " FROM entry WHERE origin = :origin AND tenant = :tenant AND client_id = ANY(:wanted)"
+    ),
 }
 _BY_STATEMENT = {
-    "sqlite": "statement_id IN (SELECT value FROM json_each(:wanted))",
-    "postgresql": "statement_id = ANY(:wanted)",
+    "sqlite": text(
+        "SELECT seq, CAST(leaf_hash AS BLOB), CAST(data AS BLOB), entry_type, statement_id, content_sha256, tenant,"
+        " client_id FROM entry WHERE origin = :origin AND statement_id IN (SELECT value FROM json_each(:wanted))"
+    ),
+    "postgresql": text(
+        "SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id"
+        " FROM entry WHERE origin = :origin AND statement_id = ANY(:wanted)"
+    ),
 }
 
 
@@ -129,8 +154,13 @@ def list_origins(connection: Connection) -> list[str]:
     return list(connection.scalars(select(col(LogRow.origin)).order_by(col(LogRow.origin))))
 
 
-def read_stored_head(connection: Connection, origin: str, *, lock: bool = False) -> StoredHead | None:
-    """The head row, None if there is none. lock: on PostgreSQL, hold the row until the transaction ends."""
+def read_stored_head(
+    connection: Connection, origin: str, *, lock: bool = False, abandoned_after_s: int | None = None
+) -> StoredHead | None:
+    """The head row, None if there is none. lock: on PostgreSQL, hold the row until the transaction ends.
+
+    abandoned_after_s: and let the server end it, once it has had nothing to do for so long.
+    """
     query = select(
         col(HeadRow.tree_size),
         col(HeadRow.last_leaf_hash),
@@ -138,16 +168,19 @@ def read_stored_head(connection: Connection, origin: str, *, lock: bool = False)
         col(HeadRow.epoch),
         col(HeadRow.content_size),
     ).where(col(HeadRow.origin) == origin)
+    if abandoned_after_s is not None and connection.dialect.name == "postgresql":
+        # Set by the very statement that takes the lock: there is no moment in which it could be held for ever.
+        query = query.add_columns(func.set_config("idle_in_transaction_session_timeout", f"{abandoned_after_s}s", True))
     row = connection.execute(query.with_for_update() if lock else query).one_or_none()
-    return None if row is None else StoredHead(*row)
+    return None if row is None else StoredHead(*row[:5])
 
 
-def read_head(connection: Connection, origin: str, *, lock: bool = False) -> Head:
-    """The head of the log.
+def read_head(connection: Connection, origin: str, *, lock: bool = False, abandoned_after_s: int | None = None) -> Head:
+    """The head of the log. lock, abandoned_after_s: as in `read_stored_head`.
 
     Raises: StoreError if there is no such log; BrokenLinkError if the head row cannot be one.
     """
-    stored = read_stored_head(connection, origin, lock=lock)
+    stored = read_stored_head(connection, origin, lock=lock, abandoned_after_s=abandoned_after_s)
     if stored is None:
         raise _no_log(origin)
     try:
@@ -223,7 +256,7 @@ def insert_entries(connection: Connection, origin: str, entries: Sequence[Stored
 
 def last_entry(connection: Connection, origin: str) -> StoredEntry | None:
     """The entry with the highest sequence number."""
-    row = connection.execute(_entries(origin).order_by(col(EntryRow.seq).desc()).limit(1)).one_or_none()
+    row = connection.execute(_LAST_ENTRY[connection.dialect.name], {"origin": origin}).one_or_none()
     return None if row is None else StoredEntry(*row)
 
 
@@ -261,8 +294,8 @@ def entries_by_statement(connection: Connection, origin: str, ids: Collection[st
     """The entries whose statements have these ids, as far as there are any."""
     if not ids:
         return {}
-    query = _entries(origin).where(text(_BY_STATEMENT[connection.dialect.name]))
-    rows = connection.execute(query, {"wanted": listed(connection, sorted(set(ids)))})
+    wanted = listed(connection, sorted(set(ids)))
+    rows = connection.execute(_BY_STATEMENT[connection.dialect.name], {"origin": origin, "wanted": wanted})
     return {row[4]: StoredEntry(*row) for row in rows}
 
 
@@ -272,8 +305,9 @@ def entries_by_client(
     """The entries that this tenant sent under these ids of theirs, as far as there are any."""
     if not client_ids:
         return {}
-    query = _entries(origin).where(col(EntryRow.tenant) == tenant, text(_BY_KEY[connection.dialect.name]))
-    rows = connection.execute(query, {"wanted": listed(connection, sorted(set(client_ids)))})
+    wanted = listed(connection, sorted(set(client_ids)))
+    query = _BY_CLIENT[connection.dialect.name]
+    rows = connection.execute(query, {"origin": origin, "tenant": tenant, "wanted": wanted})
     return {row[7]: StoredEntry(*row) for row in rows}
 
 
