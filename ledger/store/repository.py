@@ -19,7 +19,7 @@ from ledger.log.forms import HASH_BYTES
 from ledger.log.merkle import Frontier
 from ledger.log.signed import content_sha256 as content_sha256
 from ledger.store.many import listed
-from ledger.store.tables import CheckpointRow, EntryRow, HeadRow, LogRow, PrivateFieldRow
+from ledger.store.tables import CheckpointRow, EntryRow, LogRow, PrivateFieldRow
 from ledger.store.vault import KEY_NAME_BYTES, SealedField, key_id_of
 
 T = TypeVar("T")
@@ -42,6 +42,16 @@ _INSERT_ENTRY_POSTGRESQL = (
 _COPY_ENTRY = (
     "COPY entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
     " FROM STDIN (FORMAT BINARY)"
+)
+
+_READ_HEAD = text("SELECT tree_size, last_leaf_hash, frontier, epoch, content_size FROM head WHERE origin = :origin")
+_LOCK_HEAD = text(
+    "SELECT tree_size, last_leaf_hash, frontier, epoch, content_size FROM head WHERE origin = :origin FOR UPDATE"
+)
+# The limit is set by the very statement that takes the lock: there is no moment in which it could be held for ever.
+_LOCK_HEAD_FOR = text(
+    "SELECT tree_size, last_leaf_hash, frontier, epoch, content_size,"
+    " set_config('idle_in_transaction_session_timeout', :limit, true) FROM head WHERE origin = :origin FOR UPDATE"
 )
 
 _MOVE_HEAD = text(
@@ -161,17 +171,12 @@ def read_stored_head(
 
     abandoned_after_s: and let the server end it, once it has had nothing to do for so long.
     """
-    query = select(
-        col(HeadRow.tree_size),
-        col(HeadRow.last_leaf_hash),
-        col(HeadRow.frontier),
-        col(HeadRow.epoch),
-        col(HeadRow.content_size),
-    ).where(col(HeadRow.origin) == origin)
-    if abandoned_after_s is not None and connection.dialect.name == "postgresql":
-        # Set by the very statement that takes the lock: there is no moment in which it could be held for ever.
-        query = query.add_columns(func.set_config("idle_in_transaction_session_timeout", f"{abandoned_after_s}s", True))
-    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    query, values = _READ_HEAD, {"origin": origin}
+    if lock and connection.dialect.name == "postgresql":
+        query = _LOCK_HEAD
+        if abandoned_after_s is not None:
+            query, values = _LOCK_HEAD_FOR, {"origin": origin, "limit": f"{abandoned_after_s}s"}
+    row = connection.execute(query, values).one_or_none()
     return None if row is None else StoredHead(*row[:5])
 
 
