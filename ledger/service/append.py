@@ -202,7 +202,13 @@ def _foreign_submission(
     Raises: InputError with the problems of all that are not of their form, BadSignatureError of all false signatures.
     """
     in_list = len(signed) > 1 if listed is None else listed
-    read = _each(signed, check_form, in_list)
+    items = _each(_each(signed, check_form, in_list), open_verifier(ledger), in_list)
+    return Submission(items, None, tenant, in_list, None, progress)
+
+
+def open_verifier(ledger: Ledger) -> Callable[[CheckedStatement], ForeignStatement]:
+    """A function that verifies signatures of statements, one after the other, where the log or an earlier statement
+    names their key. It raises BadSignatureError; this one StoreError or VerificationError, as `state_of`."""
     keys = {kid: key.public_key for kid, key in state_of(ledger).plant.keys.actors.items()}
 
     def verified(checked: CheckedStatement) -> ForeignStatement:
@@ -212,8 +218,7 @@ def _foreign_submission(
             verify_signature(checked, key)
         return ForeignStatement(checked, key)
 
-    items = _each(read, verified, in_list)
-    return Submission(items, None, tenant, in_list, None, progress)
+    return verified
 
 
 def _registers(statement: Statement) -> Mapping[str, Ed25519PublicKey]:

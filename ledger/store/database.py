@@ -44,6 +44,9 @@ _FAILED_SQLITE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT)
 _FAILED_POSTGRESQL = ("58030", "XX001", "XX002")
 """Input or output failed, or the file or an index of it is damaged."""
 
+_ABANDONED = "25P03"
+"""PostgreSQL has ended a session whose transaction had nothing to do for too long; see `open_sequencer`."""
+
 
 def make_engine(url: str) -> Engine:
     """An engine for `url`: "sqlite:///path/to/file" or "postgresql://user@host/database". Opens nothing yet.
@@ -52,7 +55,9 @@ def make_engine(url: str) -> Engine:
     """
     parsed = parse_database_url(url)
     if parsed.get_backend_name() == "postgresql":
-        return create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True)
+        event.listen(engine, "connect", _set_up_postgresql)
+        return engine
     engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -93,6 +98,14 @@ def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
         raise StoreError(
             problem("/database_url", f"journal mode {mode}", "journal mode wal", "Put the database on a local disk.")
         )
+
+
+def _set_up_postgresql(connection: Any, _record: ConnectionPoolEntry) -> None:
+    connection.autocommit = True  # a setting made in a transaction falls with it
+    connection.execute(f"SET lock_timeout = {BUSY_TIMEOUT_MS}")
+    # A plan that is kept was made while the log was short, and may read all of it when it is long.
+    connection.execute("SET plan_cache_mode = force_custom_plan")
+    connection.autocommit = False
 
 
 def _readable_text(raw: bytes) -> str:
@@ -168,8 +181,9 @@ def store_errors(engine: Engine) -> Iterator[None]:
         ) from error
     except DBAPIError as error:
         damaged_file = type(error.orig) is sqlite3.DatabaseError
-        lost_table = getattr(error.orig, "sqlstate", None) in _UNDEFINED
-        if not (isinstance(error, OperationalError | InterfaceError) or damaged_file or lost_table):
+        # PostgreSQL counts these among wrong statements and errors of its own.
+        not_ours = getattr(error.orig, "sqlstate", None) in (*_UNDEFINED, *_FAILED_POSTGRESQL, _ABANDONED)
+        if not (isinstance(error, OperationalError | InterfaceError) or damaged_file or not_ours):
             raise  # a violated constraint or a wrong statement is a fault of ours and must be seen as one
         found = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__
         raise StoreError(

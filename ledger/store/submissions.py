@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from ledger.errors import ConflictError, InputError, MalformedProofError, StoreError, UnknownIdError, problem
@@ -125,8 +126,15 @@ def accept(engine: Engine, origin: str, checked: CheckedStatement, received: str
         "received": received,
     }
     while True:
-        with single_write(engine) as connection:
-            number: int | None = connection.execute(_ACCEPT, values).scalar_one_or_none()
+        try:
+            with single_write(engine) as connection:
+                number: int | None = connection.execute(_ACCEPT, values).scalar_one_or_none()
+        except IntegrityError as error:  # of the one constraint that is not provided for: a row belongs to a log
+            raise StoreError(
+                problem(
+                    "/origin", origin, "a log of this database", "Make the log first, or correct the setting origin."
+                )
+            ) from error
         if number is not None:
             row = StoredSubmission(number, tenant, key, content, payload, received, WAITING, None, None)
             return Accepted(row, repeated=False)
