@@ -20,7 +20,10 @@ CATCH_UP_ENTRIES = 100_000
 
 _CANDIDATES = {
     "sqlite": text("SELECT seq FROM content WHERE content_key IN (SELECT value FROM json_each(:keys))"),
-    "postgresql": text("SELECT seq FROM content WHERE content_key = ANY(CAST(:keys AS bigint[]))"),
+    "postgresql": text(  # a lookup for each key, whatever the statistics say; see ledger.store.repository
+        "SELECT found.seq FROM unnest(CAST(:keys AS bigint[])) AS wanted(content_key) CROSS JOIN LATERAL"
+        " (SELECT seq FROM content WHERE content_key = wanted.content_key OFFSET 0) AS found"
+    ),
 }
 # In two queries: joined, a database without fresh statistics may read all entries first.
 _CONTENTS_AT = {

@@ -1,7 +1,7 @@
 """Many values in one statement, whose text stays the same however many they are.
 
 SQLite reads them from a JSON array, `IN (SELECT value FROM json_each(:values))`; PostgreSQL takes an array,
-`= ANY(:values)`. A statement with one variable for each value would be another one for each number of them, to be made
+`unnest(:values)`. A statement with one variable for each value would be another one for each number of them, to be made
 and prepared anew, and SQLite bounds the variables of one.
 """
 

@@ -62,7 +62,8 @@ _MOVE_HEAD = text(
 )
 
 # What every append asks, as text made once: composing and hashing such a query costs more than running it. The casts
-# give bytes, whatever somebody has put there.
+# give bytes, whatever somebody has put there. The fence OFFSET 0 makes PostgreSQL look up one key after the other: with
+# "= ANY" and without fresh statistics, it reads all entries of the log instead, for every append.
 _LAST_ENTRY = {
     "sqlite": text(
         "SELECT seq, CAST(leaf_hash AS BLOB), CAST(data AS BLOB), entry_type, statement_id, content_sha256, tenant,"
@@ -80,8 +81,9 @@ _BY_CLIENT = {
         " AND client_id IN (SELECT value FROM json_each(:wanted))"
     ),
     "postgresql": text(
-        "SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id"
-        " FROM entry WHERE origin = :origin AND tenant = :tenant AND client_id = ANY(:wanted)"
+        "SELECT found.* FROM unnest(CAST(:wanted AS text[])) AS wanted(id) CROSS JOIN LATERAL ("
+        " SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id FROM entry"
+        " WHERE origin = :origin AND tenant = :tenant AND client_id = wanted.id OFFSET 0) AS found"
     ),
 }
 _BY_STATEMENT = {
@@ -90,8 +92,9 @@ _BY_STATEMENT = {
         " client_id FROM entry WHERE origin = :origin AND statement_id IN (SELECT value FROM json_each(:wanted))"
     ),
     "postgresql": text(
-        "SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id"
-        " FROM entry WHERE origin = :origin AND statement_id = ANY(:wanted)"
+        "SELECT found.* FROM unnest(CAST(:wanted AS text[])) AS wanted(id) CROSS JOIN LATERAL ("
+        " SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id FROM entry"
+        " WHERE origin = :origin AND statement_id = wanted.id OFFSET 0) AS found"
     ),
 }
 

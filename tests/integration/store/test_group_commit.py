@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
 from ledger.errors import ConflictError, DuplicateIdError, InputError, StoreError
@@ -29,7 +29,7 @@ from ledger.store.bulk import Imported, append_bulk
 from ledger.store.database import make_engine, read_transaction, upgrade, write_transaction
 from ledger.store.group_commit import GroupCommit
 from ledger.store.repository import entries_from, insert_log, read_head
-from ledger.store.sequencer import take_office
+from ledger.store.sequencer import open_sequencer, take_office
 from ledger.store.statements import Receipt, Sent, statement_admission
 from tests.log_samples import ACTOR_KEY, make_statement
 from tests.store_samples import ACTOR, ORIGIN, receipt, rows
@@ -466,3 +466,47 @@ def test_an_import_stops_at_a_bad_statement_names_it_and_keeps_what_was_committe
     append_bulk(engine, ORIGIN, batches(0, 110, 1000), now=now)
     assert_holds(engine, [])
     assert rows(engine, "SELECT tree_size, content_size FROM head") == [(110, 110)]
+
+
+def work_of(engine: Engine, numbers: range) -> int:
+    """What appending these statements costs: rows read (PostgreSQL), hundreds of instructions run (SQLite)."""
+    count = 0
+
+    def tick() -> int:
+        nonlocal count
+        count += 1
+        return 0
+
+    with open_sequencer(engine, ORIGIN) as sequencer:
+        driver = sequencer.connection.connection.driver_connection
+        if isinstance(driver, sqlite3.Connection):
+            driver.set_progress_handler(tick, 100)
+        else:
+            count = -rows_read_so_far(sequencer.connection)
+        batch = Sent([statement(number, client_id=f"key-{number}") for number in numbers])
+        admission = statement_admission(now)(sequencer, [batch])
+        admission.admit(batch)
+        admission.write()
+        if isinstance(driver, sqlite3.Connection):
+            driver.set_progress_handler(None, 0)
+        else:
+            count += rows_read_so_far(sequencer.connection)
+    return count
+
+
+def rows_read_so_far(connection: Connection) -> int:
+    """By this session of PostgreSQL, since it has last reported."""
+    query = "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+    return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def test_the_work_of_an_append_does_not_grow_with_the_log(engine: Engine) -> None:
+    """Also without statistics, which no database has of a log that is new. 10 entries each time, no full tile among
+    them: at 300 and at 3,000 entries, that is from places 44 and 184 of their tiles on.
+    """
+    append_bulk(engine, ORIGIN, batches(0, 300, 100), now=now)
+    few = work_of(engine, range(10_000, 10_010))
+    append_bulk(engine, ORIGIN, batches(310, 3000, 1000), now=now)
+    many = work_of(engine, range(20_000, 20_010))
+    # For each entry the row of its log is read; a b-tree of ten times as many rows may be a level deeper.
+    assert 0 < many < 2 * few + 20
