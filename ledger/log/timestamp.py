@@ -39,6 +39,11 @@ _HASHES = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384
 
 _GRANTED = 0
 
+_UNREADABLE = (
+    ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
+)  # fmt: skip
+"""What reading a certificate that is not of its form raises."""
+
 
 @dataclass(frozen=True)
 class Timestamp:
@@ -152,8 +157,8 @@ def verify_timestamp(
             _wrong("/nonce", info.nonce, f"{nonce}, as asked with", "This answers another request: ask again.")
         if policy is not None and info.policy.dotted_string != policy:
             _wrong("/policy", info.policy.dotted_string, policy, "Ask an authority that stamps under this policy.")
-        _verify_signature(rfc3161, response, data, trusted)
         signer = _signer(response)
+        _verify_signature(rfc3161, response, data, trusted)
         usages = list(signer.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
         if usages != [ExtendedKeyUsageOID.TIME_STAMPING]:
             raise ValueError(f"the signer's certificate is for {[usage.dotted_string for usage in usages]}")
@@ -163,7 +168,7 @@ def verify_timestamp(
             tsa=signer.subject.rfc4514_string(),
             policy=info.policy.dotted_string,
         )
-    except (rfc3161.VerificationError, ValueError) as error:
+    except (rfc3161.VerificationError, *_UNREADABLE) as error:
         # The certificates are read only here, so what is not of its form is not signed either.
         raise BadSignatureError(
             problem(
@@ -200,13 +205,13 @@ def _verify_signature(
 ) -> None:
     """That an authority under one of the roots has signed.
 
-    Raises: rfc3161-client's VerificationError or ValueError if none has.
+    Raises: rfc3161-client's VerificationError, or one of _UNREADABLE, if none has.
     """
     failures: list[Exception] = []
     for roots in trusted:  # one after the other: of two roots with one name, only the first found would be tried
         try:
             rfc3161.VerifierBuilder(roots=roots).build().verify_message(response, data)
-        except (rfc3161.VerificationError, ValueError) as error:
+        except (rfc3161.VerificationError, *_UNREADABLE) as error:
             failures.append(error)
         else:
             return
@@ -214,13 +219,18 @@ def _verify_signature(
 
 
 def _signer(response: TimeStampResponse) -> x509.Certificate:
-    """The certificate that the token's signature is by. Raises: ValueError if it is not in the token."""
+    """The certificate that the token's signature is by.
+
+    Nobody has signed which certificates lie in the token. Of two that bear the signer's name and number, one might
+    verify the signature and the other lend it the right to stamp, so there must be one.
+    Raises: one of _UNREADABLE if there is none or another, too.
+    """
     (signer,) = response.signed_data.signer_infos
-    for der in response.signed_data.certificates:
-        certificate = x509.load_der_x509_certificate(der)
-        if (certificate.issuer, certificate.serial_number) == (signer.issuer, signer.serial_number):
-            return certificate
-    raise ValueError("the authority's certificate is not in the token")
+    certificates = [x509.load_der_x509_certificate(der) for der in response.signed_data.certificates]
+    mine = [one for one in certificates if (one.issuer, one.serial_number) == (signer.issuer, signer.serial_number)]
+    if len(mine) != 1:
+        raise ValueError(f"{len(mine)} certificates in the token bear the signer's name and number; expected one")
+    return mine[0]
 
 
 def _rfc3161_client() -> ModuleType:

@@ -11,6 +11,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from asn1crypto import cms, tsp
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,6 +177,45 @@ def test_token_by_a_certificate_for_other_uses_is_refused_by_both(name: str, tok
             with pytest.raises(BadSignatureError):
                 verify_timestamp(signed, NOTE, [signer.root])
         assert signer.openssl_accepts(signed, stamped_bytes(NOTE)) == (signer is good)
+
+
+TWINS = {
+    "lends the right to stamp": (USAGES["time stamping and code signing"], True),
+    "has no right to anything": ((ExtendedKeyUsageOID.TIME_STAMPING,), False),
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_certificate_that_is_put_beside_the_signers_under_its_name_and_number_is_refused(
+    name: str, token: bytes, tmp_path: Path
+) -> None:
+    """Nobody signs which certificates lie in a token. One may neither widen what the signer's may do nor stop us."""
+    usages, with_usage = TWINS[name]
+    signer = make_local_tsa(tmp_path, usages=usages)
+    response = tsp.TimeStampResp.load(signer.signed_as_token(token))
+    signed_data = response["time_stamp_token"]["content"]
+    real = signed_data["certificates"][0].chosen
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateBuilder()
+        .issuer_name(x509.load_der_x509_certificate(real.dump()).issuer)
+        .subject_name(x509.load_der_x509_certificate(real.dump()).subject)
+        .serial_number(real.serial_number)
+        .public_key(key.public_key())
+        .not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        .not_valid_after(datetime.now(UTC) + timedelta(days=1))
+    )
+    if with_usage:
+        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        builder = builder.add_extension(usage, critical=True)
+    twin = builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    both = sorted([real.dump(), twin])  # DER orders the elements of a SET
+    signed_data["certificates"] = cms.CertificateSet([cms.CertificateChoices.load(der) for der in both])
+    changed = response.dump(force=True)
+    assert twin in changed
+    assert real.dump() in changed
+    with pytest.raises(BadSignatureError, match="2 certificates"):
+        verify_timestamp(changed, NOTE, [signer.root])
 
 
 CORRUPTIONS: dict[str, Callable[[bytes], int]] = {
