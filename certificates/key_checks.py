@@ -18,23 +18,27 @@ from ledger.errors import BadSignatureError, LedgerError, VerificationError
 from ledger.log.cosignature import WitnessPolicy, cosignatures_of
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_base64
-from ledger.log.keyring import Keyring
+from ledger.log.keyring import Keyring, Signed
 from ledger.log.statement import verify_statement_signature
-from ledger.log.timestamp import verify_timestamp
+from ledger.log.timestamp import stamped_bytes, verify_timestamp
 from ledger.material.entries import CertificateIssued
 from ledger.material.keys import NO_KEYS, Keys, followed
 
 
 def check_note(
-    note: str, stated: str, keyring: Keyring, envelopes: Sequence[Envelope] = (), dated: datetime | None = None
+    note: str,
+    stated: str,
+    keyring: Keyring,
+    envelopes: Sequence[Envelope] = (),
+    dated: Sequence[tuple[str, datetime]] = (),
 ) -> str:
     """A trusted key of the log has signed the note, one that may sign its size, and `stated` is one that has.
 
     keyring: the trusted keys, which the entries about keys among the envelopes carry on. dated: by a trusted witness or
-    authority: see `checkpoint_date`. A revoked key counts only for what was dated before.
+    authority: see `checkpoint_dates`. A revoked key counts only for what was dated before.
     """
     carried_on = followed(keyring, [(one.seq, one.recv, body_of(one)) for one in envelopes])
-    signed = carried_on.verify(note, dated)
+    signed = _accepted(carried_on, note, dated)
     if stated not in [key.text for key in carried_on.signers(note).keys]:
         wrong(f"verifier key {stated[:80]}", "a key that signed the checkpoint, in evidence too")
     hashes = " and ".join(key.vkey.key_hash.hex() for key in signed.keys)
@@ -43,23 +47,39 @@ def check_note(
     return f"signed by the trusted {several} {hashes} of {signed.checkpoint.origin}{before}"
 
 
-def checkpoint_date(
-    note: str, timestamp: str | None, witnesses: WitnessPolicy, tsa_roots: Sequence[bytes]
-) -> datetime | None:
-    """The earliest date that trusted others gave to the checkpoint; None where nobody did.
+def _accepted(keyring: Keyring, note: str, dated: Sequence[tuple[str, datetime]]) -> Signed:
+    """The note, if a key signed it that is not revoked, or by one of the dates. Raises: BadSignatureError."""
+    try:
+        return keyring.verify(note)
+    except BadSignatureError as error:
+        refusal = error
+    for text, date in dated:
+        try:
+            return keyring.verify(text, date)
+        except BadSignatureError as error:
+            refusal = error
+    raise refusal
 
-    timestamp: RFC 3161 response, base64. Of witnesses as many must have signed by then as the policy needs, one at
-    least. What does not hold gives no date; that it does not hold is for the checks of its own.
+
+def checkpoint_dates(
+    note: str, timestamp: str | None, witnesses: WitnessPolicy, tsa_roots: Sequence[bytes]
+) -> list[tuple[str, datetime]]:
+    """The dates that trusted others gave to the checkpoint, each with the note as far as it dates it.
+
+    timestamp: RFC 3161 response, base64; of the signature lines it dates only the one that is in the stamped bytes, so
+    that a line of a stolen key cannot be put beside it later. Of witnesses as many must have signed by then as the
+    policy needs, one at least. What does not hold gives no date; that it does not hold is for the checks of its own.
     """
     dates = []
     with suppress(VerificationError, ValueError, OverflowError, OSError):  # the last three: a time past the year 9999
         seconds = sorted(time for _, time in cosignatures_of(note, witnesses.witnesses))
         if len(seconds) >= max(1, witnesses.needed):
-            dates.append(datetime.fromtimestamp(seconds[max(1, witnesses.needed) - 1], UTC))
+            dates.append((note, datetime.fromtimestamp(seconds[max(1, witnesses.needed) - 1], UTC)))
     if timestamp is not None and tsa_roots:
         with suppress(LedgerError):
-            dates.append(verify_timestamp(parse_base64(timestamp, "/timestamp"), note, tsa_roots).gen_time)
-    return min(dates, default=None)
+            stamped = verify_timestamp(parse_base64(timestamp, "/timestamp"), note, tsa_roots)
+            dates.append((stamped_bytes(note).decode("utf-8"), stamped.gen_time))
+    return dates
 
 
 def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -11,19 +13,21 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from certificates.asked_log import AskedLog
 from certificates.checklist import CHECKPOINT, ENTRIES, NOT_VALID, STATUS, UNDECIDED
 from certificates.issue import Issued, issue_certificate
-from certificates.key_checks import check_note, checkpoint_date
+from certificates.key_checks import check_note, checkpoint_dates
 from certificates.signer import certificate_sha256
 from ledger.errors import BadSignatureError, InputError, LedgerError, RuleError
 from ledger.log.checkpoint import make_verifier_key, parse_checkpoint, sign_checkpoint
-from ledger.log.cosignature import WitnessPolicy, add_signature_lines, cosign, make_witness_key
+from ledger.log.cosignature import NO_WITNESSES, WitnessPolicy, add_signature_lines, cosign, make_witness_key
 from ledger.log.envelope import parse_envelope
 from ledger.log.keyring import Keyring, LogKey, Revocation, format_keyring, single_key
+from ledger.log.timestamp import stamped_bytes
 from ledger.report import Outcome
 from ledger.service.append import register_actor
 from ledger.service.key_changes import revoke_key
 from ledger.service.read import head
 from tests.certified_plant import CERTIFIED, CertifiedPlant, embedded, failed_checks, outcome_of, verify
 from tests.dishonest_issuer import Fork, seqs_of
+from tests.local_tsa import make_local_tsa
 from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY
 
 NEW_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(96, 128)))
@@ -63,7 +67,7 @@ def test_what_a_stolen_log_key_signed_counts_only_if_as_many_witnesses_as_needed
     co2: Issued, seconds_before: tuple[int, ...], needed: int, accepted: bool
 ) -> None:
     note = cosigned(embedded(co2.pdf)[1]["checkpoint"], *seconds_before)
-    dated = checkpoint_date(note, None, WitnessPolicy(needed, WITNESSES), ())
+    dated = checkpoint_dates(note, None, WitnessPolicy(needed, WITNESSES), ())
     if accepted:
         assert "before it was revoked" in check_note(note, VKEY, STOLEN, dated=dated)
     else:
@@ -75,8 +79,30 @@ def test_a_line_that_does_not_hold_dates_nothing(co2: Issued) -> None:
     note = embedded(co2.pdf)[1]["checkpoint"]
     elsewhere = note.replace(parse_checkpoint(note)[0].body().split("\n")[1], "7", 1)
     line = cosign(elsewhere, WITNESSES[0].name, WITNESS_KEYS[0], int(REVOKED_AT.timestamp()) - 100)
-    assert checkpoint_date(add_signature_lines(note, [line]), None, WitnessPolicy(0, WITNESSES), ()) is None
-    assert checkpoint_date(note, "no token", WitnessPolicy(0, WITNESSES), (b"no root",)) is None
+    assert checkpoint_dates(add_signature_lines(note, [line]), None, WitnessPolicy(0, WITNESSES), ()) == []
+    assert checkpoint_dates(note, "no token", WitnessPolicy(0, WITNESSES), (b"no root",)) == []
+
+
+def test_a_time_stamp_dates_the_line_that_it_is_over_and_no_line_that_is_put_beside_it_later(
+    co2: Issued, tmp_path: Path
+) -> None:
+    """Else anybody has a tree of their own stamped today, with any line in that place, and signs it with the key that
+    they steal tomorrow."""
+    note = embedded(co2.pdf)[1]["checkpoint"]
+    head, line = note.split("\n\n")
+    planted = f"{head}\n\n— {ORIGIN} AAAAAAAA\n{line}"
+    tsa = make_local_tsa(tmp_path)
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}.000000Z"
+    stolen = Keyring(ORIGIN, (LogKey(OLD, 0, 10_000, Revocation(9_999, tomorrow)), LogKey(NEW, 9_000)))
+    for text, accepted in ((note, True), (planted, False)):
+        token = b64encode(tsa.stamp(stamped_bytes(text))).decode()
+        dated = checkpoint_dates(text, token, NO_WITNESSES, (tsa.root,))
+        assert len(dated) == 1
+        if accepted:
+            assert "before it was revoked" in check_note(text, VKEY, stolen, dated=dated)
+        else:
+            with pytest.raises(BadSignatureError):
+                check_note(text, VKEY, stolen, dated=dated)
 
 
 def test_a_certificate_under_a_stolen_key_does_not_pass_for_who_has_the_history(
