@@ -29,7 +29,15 @@ from ledger.log.add_checkpoint import (
     format_request,
 )
 from ledger.log.checkpoint import parse_checkpoint
-from ledger.log.cosignature import CHECK, WitnessKey, WitnessPolicy, add_signature_lines, check_policy
+from ledger.log.cosignature import (
+    CHECK,
+    MAX_SKEW,
+    WitnessKey,
+    WitnessPolicy,
+    add_signature_lines,
+    check_policy,
+    cosignatures_of,
+)
 from ledger.log.forms import parse_count
 from ledger.report import Check, Outcome, failed, not_checked
 
@@ -208,19 +216,28 @@ def check_url(url: str) -> str:
 
 
 def _line_of(note: str, witness: WitnessKey, text: str, now: datetime) -> str:
-    """The witness's line in the answer, if it is its cosignature of the note. Raises: VerificationError."""
+    """The witness's line in the answer, if it is its cosignature of the note, made now. Raises: VerificationError.
+
+    A line that whoever verifies the note later would refuse must not get under it: it would spoil those of the others.
+    """
     checkpoint, _ = parse_checkpoint(note)
     answered = f"{checkpoint.body()}\n{text}"
     check = check_policy(answered, WitnessPolicy(1, (witness,)), now)
     if check.outcome is not Outcome.PASSED:
         raise VerificationError(problem("", check.detail, "its cosignature of this checkpoint", "Ask its operator."))
-    raw_lines = text.removesuffix("\n").split("\n")
     _, lines = parse_checkpoint(answered)
-    return next(
+    mine = [
         f"{raw}\n"
-        for raw, line in zip(raw_lines, lines, strict=True)
+        for raw, line in zip(text.removesuffix("\n").split("\n"), lines, strict=True)
         if (line.name, line.key_hash) == (witness.name, witness.key_hash)
-    )
+    ]
+    if len(mine) > 1:
+        raise VerificationError(problem("", f"{len(mine)} lines by it", "one", "Ask its operator."))
+    ((_, signed),) = cosignatures_of(answered, [witness])
+    if (now - MAX_SKEW).timestamp() > signed:
+        expected = f"a time within {MAX_SKEW.seconds // 60} minutes of {now:%Y-%m-%d %H:%M} UTC"
+        raise VerificationError(problem("", check.detail, expected, "Ask its operator to set its clock right."))
+    return mine[0]
 
 
 def _size_of(text: str) -> int | None:

@@ -180,6 +180,10 @@ WRONG = {
     "a line over another checkpoint": say(200, line_of(0, note(6))),
     "a line with its end cut off": say(200, line_of(0, note(5)).rstrip("\n")),
     "a line from the future": say(200, line_of(0, note(5), SIGNED_AT + 3600)),
+    "a line from an hour ago": say(200, line_of(0, note(5), SIGNED_AT - 3600)),
+    "two lines, the first from the future": say(
+        200, line_of(0, note(5), SIGNED_AT + 3600) + line_of(0, note(5), SIGNED_AT)
+    ),
     "a line in its name by another key": say(200, cosign(note(5), NAMES[0], KEYS[1], SIGNED_AT)),
     "a line and nonsense": say(200, line_of(0, note(5)) + "and more\n"),
     "a larger size": say(409, "6\n"),
