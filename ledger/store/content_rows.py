@@ -37,7 +37,11 @@ _CONTENTS_AT = {
     ),
 }
 # A clash would be two logs with the same 48 bits at the same place; the second is then not listed.
-_INSERT = text("INSERT INTO content (content_key, seq) VALUES (:content_key, :seq) ON CONFLICT DO NOTHING")
+_INSERT_SQLITE = "INSERT INTO content (content_key, seq) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_INSERT_POSTGRESQL = text(
+    "INSERT INTO content (content_key, seq)"
+    " SELECT * FROM unnest(CAST(:keys AS bigint[]), CAST(:seqs AS bigint[])) ON CONFLICT DO NOTHING"
+)
 _CONTENTS = text("SELECT content_sha256, seq FROM entry WHERE origin = :origin AND seq >= :start AND seq < :end")
 
 
@@ -63,8 +67,12 @@ def first_seqs(connection: Connection, origin: str, contents: Collection[str]) -
 def insert_contents(connection: Connection, origin: str, first_of: Mapping[str, int]) -> None:
     """List contents that no entry in the table has, with the entry that says each first."""
     rows = sorted((content_key(origin, content), seq) for content, seq in first_of.items())
-    if rows:
-        connection.execute(_INSERT, [{"content_key": key, "seq": seq} for key, seq in rows])
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(_INSERT_SQLITE, rows)
+    else:
+        connection.execute(_INSERT_POSTGRESQL, {"keys": [key for key, _ in rows], "seqs": [seq for _, seq in rows]})
 
 
 def catch_up(connection: Connection, origin: str, content_size: int, tree_size: int) -> None:
