@@ -13,8 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Engine, text
 
 from ledger.log.checkpoint import format_vkey
+from ledger.log.signed import SignedStatement, make_signed
+from ledger.log.statement import Statement
 from ledger.service.append import Appended, Draft, append_entries, create_log
-from ledger.service.context import Ledger, make_actor
+from ledger.service.context import Actor, Ledger, make_actor
 from ledger.store.database import make_engine
 
 ORIGIN = "example.com/magnets/site-1"
@@ -87,6 +89,20 @@ def receipt(batch_id: str, **changes: Any) -> Draft:
         "dry_mass_kg": "100.0",
     }
     return Draft("receipt", body | changes)
+
+
+def signed_elsewhere(actor: Actor, entry_type: str, body: dict[str, Any], number: int = 1) -> SignedStatement:
+    """A statement that the actor has signed far from the log, whatever its rules. number: another id for each."""
+    statement = Statement(
+        type=entry_type,
+        id=f"01890000-0000-7000-8fff-{number:012x}",
+        at="2026-05-04T08:00:00.000000Z",
+        actor=actor.actor,
+        kid=actor.kid,
+        body={"schema": 1, **body},
+    )
+    checked = make_signed(statement, actor.private_key)
+    return SignedStatement(checked.statement_bytes, checked.signature)
 
 
 def blend(blend_id: str, inputs: list[tuple[str, str]], output: tuple[str, str]) -> Draft:

@@ -10,9 +10,10 @@ An actor's key, registered by entry r, ended (rotated or revoked) by entry e, sa
 | the same, and n >= c                     | accepted and flagged: who made it cannot be told           |
 | n > e                                    | refused                                                    |
 
-A rotation is signed by the key that it ends, over a text that the new key signs, too. Entries about the log's keys are
-signed by an operator; a revocation by an operator, or by the key that it revokes. So a key that was taken can still
-revoke, which harms nobody's trust, and not undo it.
+A rotation is signed by the key that it ends, over a text that the new key signs, too. Other entries about keys are
+signed by an operator, as is the erasure of private values; a revocation by an operator, or by the key that it revokes.
+So a key that was taken can still revoke, which harms nobody's trust, and not undo it; and a laboratory's key makes no
+operator.
 
 Keys of the log itself: `followed` carries a trusted history (`ledger.log.keyring`, with its own table) through these
 entries. Issuers' and witnesses' keys: `Keys.revoked`.
@@ -36,11 +37,15 @@ from ledger.log.statement import key_id, pre_authentication_encoding
 from ledger.material.entries import ActorKey
 from ledger.material.fields import Body
 from ledger.material.key_entries import ActorKeyRotated, KeyKind, KeyRevoked, LogKeyAdded, LogKeyRetired
+from ledger.material.private import PRIVATE_ERASED, PrivateErased
 
 KeyBody = ActorKey | ActorKeyRotated | LogKeyAdded | LogKeyRetired | KeyRevoked
 
 KEY_TYPES = ("actor_key", "actor_key_rotated", "log_key_added", "log_key_retired", "key_revoked")
 """Types of the entries about keys."""
+
+SIGNER_TYPES = (*KEY_TYPES, PRIVATE_ERASED)
+"""Types of the entries that not every registered key may sign: who may depends on what they say."""
 
 POSSESSION_TYPE = "application/vnd.magnet-ledger.actor-key-possession+json"
 """Payload type of what a new actor key signs to show that its owner has it."""
@@ -231,8 +236,9 @@ class Keys:
         if isinstance(body, ActorKeyRotated) and kid != body.old_kid:
             raise _may_not_sign(actor, kid, f"the key that is rotated, {body.old_kid}", "Let its owner rotate it.")
         revokes_itself = isinstance(body, KeyRevoked) and (body.kind, body.key) == ("actor", kid)
-        for_operators = isinstance(body, LogKeyAdded | LogKeyRetired | KeyRevoked) and not revokes_itself
-        if for_operators and key.role != "operator":
+        for_operators = isinstance(body, ActorKey | LogKeyAdded | LogKeyRetired | KeyRevoked | PrivateErased)
+        registers_itself = seq == 0 and isinstance(body, ActorKey)
+        if for_operators and key.role != "operator" and not (revokes_itself or registers_itself):
             raise _may_not_sign(actor, kid, f"an operator; this key's role is {key.role}", "Ask an operator.")
         return key
 

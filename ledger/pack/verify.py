@@ -838,6 +838,8 @@ class Signers:
             self._refuse(seq, f"no earlier entry registers key {entry.kid} for {entry.actor}")
         elif key.until is not None and seq > key.until:
             self._refuse(seq, f"entry {key.until} ended the use of key {entry.kid}")
+        if entry.type == "private_erased":
+            self._by_operator(seq, entry)
         self.last_used[entry.kid] = seq
         signed = entry.signed
         if signed is None and key is not None:
@@ -859,17 +861,14 @@ class Signers:
             else:
                 names = KEY_BODIES[entry.type]
             body = members(entry.body, names, "")
-            if entry.type == "actor_key":
-                self._register(body, text(ACTOR, body["role"], "/role"))
-                return
             if entry.type == "actor_key_rotated":
                 self._rotate(seq, entry, body)
                 return
-            key = self.actors.get(entry.kid)
-            itself = entry.type == "key_revoked" and body["key"] == entry.kid
-            if key is not None and key.role != "operator" and not itself:
-                self._refuse(seq, f"only an operator may say so; the role of key {entry.kid} is {key.role}")
-            if entry.type == "log_key_added":
+            if not (entry.type == "key_revoked" and body["key"] == entry.kid):
+                self._by_operator(seq, entry)
+            if entry.type == "actor_key":
+                self._register(body, text(ACTOR, body["role"], "/role"))
+            elif entry.type == "log_key_added":
                 self._add(seq, body)
             elif entry.type == "log_key_retired":
                 self._retire(seq, body)
@@ -877,6 +876,11 @@ class Signers:
                 self._revoke(seq, entry.recv, body)
         except RefusedError as refused:
             self._refuse(seq, refused.detail, f"/body{refused.field}")
+
+    def _by_operator(self, seq: int, entry: Entry) -> None:
+        key = self.actors.get(entry.kid)
+        if key is not None and key.role != "operator":
+            self._refuse(seq, f"only an operator may say so; the role of key {entry.kid} is {key.role}")
 
     def _register(self, body: dict[str, Any], role: str) -> None:
         kid, actor = text(KEY_ID, body["kid"], "/kid"), text(ACTOR, body["actor"], "/actor")

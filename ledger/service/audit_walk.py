@@ -19,7 +19,7 @@ from ledger.log.envelope import Envelope, parse_envelope
 from ledger.log.merkle import leaf_hash
 from ledger.log.tiles import TILE_WIDTH
 from ledger.material.fields import Body
-from ledger.material.keys import KEY_TYPES, NO_KEYS, Keys
+from ledger.material.keys import NO_KEYS, SIGNER_TYPES, Keys
 from ledger.report import Check
 from ledger.service.audit_chunk import CLIENT_ID, Chunk, KeyRecord, check_chunk
 from ledger.service.audit_findings import BODY, COLUMNS, KEYS, LEAF_HASHES, ROWS, SENDERS, Extent, Findings
@@ -37,8 +37,8 @@ LOWEST_SEQ = -(2**63)
 Progress = Callable[[int, int], None]
 """Called with the number of entries done and the number that the head row states."""
 
-_KEY_ENDINGS = tuple(b'"type":"%b","v":1},"v":1}' % name.encode("ascii") for name in KEY_TYPES)
-"""How the entries about keys end in canonical form: the columns beside the bytes may say anything."""
+_KEY_ENDINGS = tuple(b'"type":"%b","v":1},"v":1}' % name.encode("ascii") for name in SIGNER_TYPES)
+"""How the entries about keys, and erasures, end in canonical form: the columns beside the bytes may say anything."""
 
 _AFTER_TYPE = len(b'","v":1},"v":1}')
 _TAIL = _AFTER_TYPE + 4
@@ -186,7 +186,7 @@ class Walk:
         """The key that may have signed the entry. Raises: RuleError that says why there is none."""
         statement = envelope.statement
         body = None
-        if statement.type in KEY_TYPES:
+        if statement.type in SIGNER_TYPES:
             try:
                 body = parse_entry_body(statement.type, statement.body)
             except InputError:

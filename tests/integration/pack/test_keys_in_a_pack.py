@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.log.checkpoint import format_vkey
 from ledger.log.keyring import sign_handover
 from ledger.pack.verify import Report, VerifierKey, Wanted, check_pack, no_progress, parse_verifier_key
-from ledger.service.append import Draft, append_entries, register_actor
-from ledger.service.context import Ledger
+from ledger.service.append import Draft, actor_key_body, append_entries, register_actor
+from ledger.service.context import Ledger, make_actor
+from ledger.service.imports import import_signed
 from ledger.service.pack import export_pack
-from tests.pack_samples import SECOND_LOG_KEY, SECOND_VKEY, base64_text
-from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY, make_ledger, receipt, start_log
+from tests.pack_samples import SECOND_ACTOR_KEY, SECOND_LOG_KEY, SECOND_VKEY, base64_text
+from tests.store_samples import (
+    ACTOR,
+    LOG_KEY,
+    ORIGIN,
+    STRANGER,
+    VKEY,
+    make_ledger,
+    receipt,
+    signed_elsewhere,
+    start_log,
+)
 
 
 @pytest.fixture
@@ -90,3 +103,21 @@ def test_the_key_that_took_over_from_a_revoked_one_is_enough(ledger: Ledger, tmp
 def test_a_key_that_is_named_beside_the_right_one_does_no_harm(ledger: Ledger, tmp_path: Path) -> None:
     other = format_vkey(ORIGIN, STRANGER.private_key.public_key())
     assert checked(ledger, tmp_path / "pack.zip", other, VKEY).verdict() == "verified"
+
+
+@pytest.mark.parametrize(
+    ("entry_type", "body"),
+    [
+        ("actor_key", actor_key_body(make_actor("operator-9", SECOND_ACTOR_KEY), "operator")),
+        ("private_erased", {"subject": "party/P-1", "reason": "out of spite"}),
+    ],
+)
+def test_a_key_or_an_erasure_by_a_laboratory_is_found(
+    ledger: Ledger, tmp_path: Path, entry_type: str, body: dict[str, Any]
+) -> None:
+    laboratory = make_actor("lab-1", Ed25519PrivateKey.from_private_bytes(bytes(range(128, 160))))
+    register_actor(ledger, laboratory, ACTOR, "laboratory")
+    import_signed(ledger, [signed_elsewhere(laboratory, entry_type, body)], keys=None)  # which applies no rules
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    (found,) = report.findings
+    assert (found.check, found.seq, found.field) == ("entry-key", 5, "/stmt/kid")

@@ -14,10 +14,11 @@ from ledger.log.checkpoint import format_vkey, make_verifier_key, parse_checkpoi
 from ledger.log.forms import format_base64
 from ledger.log.keyring import Keyring, LogKey, sign_handover, single_key
 from ledger.report import Check, Outcome
-from ledger.service.append import Draft, append_entries, register_actor
+from ledger.service.append import Draft, actor_key_body, append_entries, append_signed, register_actor
 from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Ledger, make_actor
+from ledger.service.imports import import_signed
 from ledger.service.key_changes import (
     add_log_key,
     find_log_key,
@@ -28,7 +29,7 @@ from ledger.service.key_changes import (
 )
 from ledger.service.log_keys import signed_by
 from ledger.service.read import head, plant_of
-from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY, receipt
+from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY, receipt, signed_elsewhere
 
 NEW_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(96, 128)))
 NEW_ACTOR_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(128, 160)))
@@ -257,6 +258,37 @@ def test_a_laboratory_revokes_its_own_key_and_no_other(ledger: Ledger) -> None:
     revoke_key(ledger, "actor", STRANGER.kid, "laptop stolen", STRANGER)
     assert plant_of(ledger).keys.actors[STRANGER.kid].ended == "revoked"
     assert failures(verify_log(ledger, VKEY)) == []
+
+
+NOT_A_LABORATORYS = [
+    ("actor_key", actor_key_body(make_actor("operator-9", NEW_ACTOR_KEY), "operator")),
+    ("private_erased", {"subject": "party/P-1", "reason": "out of spite"}),
+]
+
+
+@pytest.mark.parametrize(("entry_type", "body"), NOT_A_LABORATORYS)
+def test_a_laboratory_registers_no_key_and_erases_nothing_by_whatever_door(
+    ledger: Ledger, entry_type: str, body: dict[str, Any]
+) -> None:
+    register_actor(ledger, STRANGER, ACTOR, "laboratory")
+    with pytest.raises(RuleError, match="role is laboratory"):
+        append_entries(ledger, [Draft(entry_type, body)], STRANGER)
+    for dry_run in (True, False):
+        with pytest.raises(RuleError, match="role is laboratory"):
+            append_signed(ledger, [signed_elsewhere(STRANGER, entry_type, body)], dry_run=dry_run)
+    assert head(ledger).tree_size == 4
+
+
+@pytest.mark.parametrize(("entry_type", "body"), NOT_A_LABORATORYS)
+def test_the_audit_finds_a_key_or_an_erasure_by_a_laboratory(
+    ledger: Ledger, entry_type: str, body: dict[str, Any]
+) -> None:
+    register_actor(ledger, STRANGER, ACTOR, "laboratory")
+    append_entries(ledger, [receipt("IN-1")], STRANGER)
+    import_signed(ledger, [signed_elsewhere(STRANGER, entry_type, body)], keys=None)  # which applies no rules
+    append_entries(ledger, [receipt("IN-2")], ACTOR)
+    (found,) = [check for check in failures(verify_log(ledger, VKEY)) if check.seq == 5]
+    assert "role is laboratory" in found.detail
 
 
 @pytest.mark.parametrize(("kind", "key"), [("actor", "x"), ("log", "x"), ("issuer", "x"), ("witness", "x"), ("x", "x")])

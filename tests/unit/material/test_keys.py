@@ -18,6 +18,7 @@ from ledger.material.entries import ActorKey, CertificateIssued, parse_entry
 from ledger.material.fields import Body, parse_body
 from ledger.material.key_entries import ActorKeyRotated, KeyRevoked, LogKeyAdded, LogKeyRetired
 from ledger.material.keys import NO_KEYS, Keys, actor_keys, followed, possession_bytes
+from ledger.material.private import PrivateErased
 from tests.log_samples import ORIGIN
 
 
@@ -79,6 +80,7 @@ def may_sign(keys: Keys, seq: int, number: int, body: Body | None = None, actor:
         return False
 
 
+ERASURE = parse_body(PrivateErased, {"subject": "party/SUP-1", "reason": "asked for"})
 ROTATED = actor_keys([(0, registered(1)), (3, rotated(1, 2))])
 # Key 1 registers itself at 0 and key 2 (actor op-2) at 2; entry 8 revokes key 2, which others may have held from 5 on.
 REVOKED = actor_keys([(0, registered(1)), (2, registered(2, "op-2")), (8, revoked(kid(2), compromised_from_seq=5))])
@@ -153,9 +155,11 @@ def test_a_key_speaks_for_its_own_actor_only() -> None:
 @pytest.mark.parametrize("role", ["operator", "laboratory", "sustainability", "issuer"])
 def test_only_an_operator_states_what_becomes_of_the_logs_keys_and_of_others(role: str) -> None:
     keys = actor_keys([(0, registered(1)), (1, registered(2, "op-2", role))])
-    for body in (added(7, 8, 5), retired(7, 5), revoked(kid(1)), revoked(vkey(7), "log"), revoked("ab" * 32, "issuer")):
+    stated = [added(7, 8, 5), retired(7, 5), revoked(kid(1)), revoked(vkey(7), "log"), revoked("ab" * 32, "issuer")]
+    for body in (*stated, registered(3, "op-3"), registered(3, "op-2", "laboratory"), ERASURE):
         assert may_sign(keys, 5, 2, body, "op-2") is (role == "operator")
     assert may_sign(keys, 5, 2, revoked(kid(2)), "op-2"), "anybody may give up their own key"
+    assert may_sign(NO_KEYS, 0, 2, registered(2, "op-2", role), "op-2"), "the first key of a log registers itself"
 
 
 def test_a_rotation_is_signed_by_the_key_that_it_ends() -> None:
