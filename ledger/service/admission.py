@@ -155,6 +155,8 @@ class _Run:
                 return self._repeated(first, draft, value, self._signer(item))
             self._check_signer(item, body)
             _check_private(draft if isinstance(item, Draft) else item.checked.statement, value)
+            if not isinstance(item, Draft):
+                _check_values_came_along(item.checked)
         with _at(body_place):
             _check_event_dates(body, parse_time(self.recv, "/recv").date())
             plant = self._plant_with(draft.entry_type, body)
@@ -259,6 +261,9 @@ class _Run:
             conflicts.append((pointer, content_sha256(again), content_sha256(first)))
         elif draft.at is not None and draft.at != first.at:
             conflicts.append(("/at", draft.at, first.at))
+        elif draft.private and entry.tenant != self.tenant:
+            # Whether they are the same values is nobody's to find out but the first sender's: they could be guessed.
+            conflicts.append((pointer, "private values", "those of another sender"))
         else:
             conflicts.extend(self._other_private_values(entry.seq, draft, first))
         if conflicts:
@@ -404,6 +409,16 @@ def _check_private(item: Draft | Statement, value: Mapping[str, Any]) -> None:
             raise InputError(
                 problem(f"/private/{name}", name, "a field that the body does not show", "Take it out of the body.")
             )
+
+
+def _check_values_came_along(checked: CheckedStatement) -> None:
+    """Raises: InputError for a commitment without its value, which every audit would miss and nobody have erased."""
+    missing = sorted(checked.statement.commit.keys() - checked.private.keys())
+    if missing:
+        next_step = "Send value and salt along, directly and not by the queue."
+        raise InputError(
+            *(problem(f"/private/{name}", "no value", "that of the commitment, to keep", next_step) for name in missing)
+        )
 
 
 def _check_event_dates(body: Body, received_on: date) -> None:

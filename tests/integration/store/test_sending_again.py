@@ -23,13 +23,16 @@ from ledger.log.canonical import canonical_bytes
 from ledger.log.envelope import parse_envelope
 from ledger.log.signed import SignedStatement
 from ledger.log.statement import Statement, commitment, sign_statement
+from ledger.report import all_hold
 from ledger.service.append import Draft, actor_key_body, append_entries, append_signed, register_actor
+from ledger.service.audit import verify_log
 from ledger.service.context import Actor, Ledger, State
 from ledger.service.drafts import append_lines
 from ledger.service.read import entry_bytes, head, plant_of, private_values
 from tests.store_samples import (
     ACTOR,
     STRANGER,
+    VKEY,
     append_receipts,
     blend,
     execute,
@@ -339,3 +342,25 @@ def test_a_dry_run_of_foreign_statements_writes_nothing(ledger: Ledger) -> None:
     (would_be,) = append_signed(ledger, [signed(ACTOR, receipt("IN-1"))], dry_run=True)
     assert would_be.seq == 3
     assert head(ledger).tree_size == 3
+
+
+@pytest.mark.parametrize("guess", ["12.00", "13.00"])
+def test_nobody_else_can_try_which_private_value_an_entry_commits_to(ledger: Ledger, guess: str) -> None:
+    # Entry and id are there for every reader; sending them again with a guess must not tell whether it is right.
+    append_entries(ledger, [replace(receipt("IN-1"), statement_id=ID, private={"price": "12.00"})], ACTOR, tenant="a")
+    guessed = replace(receipt("IN-1"), statement_id=ID, private={"price": guess})
+    with pytest.raises(ConflictError) as caught:
+        append_entries(ledger, [guessed], ACTOR, tenant="b")
+    (item,) = caught.value.problems
+    assert item.value == f"{ID} with private values"
+    assert item.expected == "those of another sender, as in entry 3 with the same statement id"
+
+
+def test_a_signed_statement_brings_the_values_that_it_commits_to_along(ledger: Ledger) -> None:
+    complete = signed(ACTOR, replace(receipt("IN-1"), private={"price": "12.00", "seller": "A. Supplier"}))
+    one_missing = replace(complete, private={"seller": complete.private["seller"]})
+    with pytest.raises(InputError) as caught:
+        append_signed(ledger, [one_missing])
+    assert fields_of(caught.value) == ["/private/price"]
+    append_signed(ledger, [complete])
+    assert all_hold(verify_log(ledger, VKEY))
