@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -21,6 +21,7 @@ from ledger.log.chain import Links, check_links, parts_of
 from ledger.log.forms import parse_base64, parse_time
 from ledger.log.signed import SignedStatement, check_form
 from ledger.log.statement import STATEMENT_TYPE, key_id, pre_authentication_encoding
+from ledger.log.statement_frame import StatementFrame, read_frame
 from ledger.log.tiles import TILE_WIDTH
 from ledger.service.audit_findings import Extent
 
@@ -97,10 +98,15 @@ def check_chunk(chunk: Chunk) -> Sound | None:
     committed: tuple[int, ...] = ()
     if chunk.extent is not Extent.LINKS:
         try:
-            committed = tuple(row[0] for row in chunk.rows() if _has_private_fields(chunk, row))
+            statements = [_check_statement(chunk, row) for row in chunk.rows()]
+            # In a loop of its own: between other work each of them takes a tenth longer.
+            for one in statements:
+                one.public_key.verify(one.signature, one.message)
         except (InputError, InvalidSignature, _NotSoundError):
             return None
-    return Sound(links, tile_root(links.leaves) if len(links.leaves) == TILE_WIDTH else None, committed)
+        committed = tuple(one.seq for one in statements if one.has_commitments)
+    root = tile_root(links.leaves) if len(links.leaves) == TILE_WIDTH else None
+    return Sound(links, root, committed)
 
 
 def tile_root(leaves: Sequence[bytes]) -> bytes:
@@ -116,32 +122,47 @@ class _NotSoundError(Exception):
     """Something is not as it should be."""
 
 
-def _has_private_fields(chunk: Chunk, row: tuple[Any, ...]) -> bool:
-    """Whether the entry commits to private values; its form, columns, signature and body are in order.
+class _Signed(NamedTuple):
+    """A statement of which only the signature is still to be verified."""
+
+    seq: int
+    public_key: Ed25519PublicKey
+    signature: bytes
+    message: bytes
+    has_commitments: bool
+
+
+def _check_statement(chunk: Chunk, row: tuple[Any, ...]) -> _Signed:
+    """What is left to verify of an entry whose form, columns, key and body are in order.
 
     Raises: one of what check_chunk catches, if not.
     """
-    seq, _, data, entry_type, statement_id, content, _, client_id = row
-    recv, signature, statement_bytes = parts_of(data, chunk.origin, seq)
+    seq, _, data, entry_type, statement_id, content, client_id = row
+    recv, signature_text, statement_bytes = parts_of(data, chunk.origin, seq)
     parse_time(recv.decode("ascii", "replace"), "/recv")
-    signed = SignedStatement(statement_bytes, parse_base64(signature.decode("ascii", "replace"), "/sig"))
-    checked = check_form(signed)
-    statement = checked.statement
+    signature = parse_base64(signature_text.decode("ascii", "replace"), "/sig")
+    statement = read_frame(statement_bytes) or _parsed(statement_bytes, signature)
     key = chunk.keys.get(statement.kid)
     if (
-        (entry_type, statement_id, content) != (statement.type, statement.id, checked.content_sha256)
+        (entry_type, statement_id, content) != (statement.type, statement.id, statement.content_sha256)
         or not CLIENT_ID.fullmatch(client_id)
         or key is None
         or not key.signs(seq, statement.actor)
     ):
         raise _NotSoundError
-    message = pre_authentication_encoding(STATEMENT_TYPE, statement_bytes)
-    _public_key(key.kid, key.public_key).verify(checked.signature, message)
     if chunk.extent is Extent.ALL:
         from ledger.service.entry_types import parse_entry_body  # a worker that needs none of it starts sooner
 
         parse_entry_body(statement.type, statement.body)
-    return bool(statement.commit)
+    message = pre_authentication_encoding(STATEMENT_TYPE, statement_bytes)
+    return _Signed(seq, _public_key(key.kid, key.public_key), signature, message, bool(statement.commit))
+
+
+def _parsed(statement_bytes: bytes, signature: bytes) -> StatementFrame:
+    """The same by the textbook way. Raises: InputError."""
+    checked = check_form(SignedStatement(statement_bytes, signature))
+    one = checked.statement
+    return StatementFrame(one.actor, one.kid, one.type, one.id, one.commit, one.body, checked.content_sha256)
 
 
 @lru_cache(maxsize=1024)

@@ -194,7 +194,7 @@ class Walk:
         return self.keys.signing_key(seq, statement.kid, statement.actor, body).public_key
 
     def _check_sender(self, row: Sequence[Any]) -> None:
-        seq, client_id = row[0], row[7]
+        seq, client_id = row[0], row[6]
         if not CLIENT_ID.fullmatch(client_id):
             detail = f"entry {seq}: the sender's id is {client_id!r:.80}, not 1 to 128 visible characters"
             self._findings.fail(SENDERS, detail, seq)

@@ -30,7 +30,7 @@ BATCH_ROWS = 512
 def entry_batches(connection: Connection, origin: str, start: int, *, whole: bool) -> Iterator[Sequence[Columns]]:
     """The rows of the entries from seq `start` on, in order: seq, leaf_hash, data.
 
-    whole: then entry_type, statement_id, content_sha256, tenant, client_id as well.
+    whole: then entry_type, statement_id, content_sha256, client_id as well.
     """
     columns = [col(EntryRow.seq), _bytes(EntryRow.leaf_hash), _bytes(EntryRow.data)]
     if whole:
@@ -38,7 +38,6 @@ def entry_batches(connection: Connection, origin: str, start: int, *, whole: boo
             col(EntryRow.entry_type),
             col(EntryRow.statement_id),
             col(EntryRow.content_sha256),
-            col(EntryRow.tenant),
             func.coalesce(col(EntryRow.client_id), ""),
         ]
     query = select(*columns).where(col(EntryRow.origin) == origin, col(EntryRow.seq) >= start)
