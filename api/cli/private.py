@@ -20,7 +20,7 @@ from api.cli.output import (
 )
 
 if TYPE_CHECKING:
-    from ledger.service.private_fields import Erased
+    from ledger.service.private_fields import Erased, FieldState
 
 app = typer.Typer(help="Values that stay out of the log: show, disclose, erase.", no_args_is_help=True)
 
@@ -43,12 +43,15 @@ def list_fields(
     if as_json:
         print_json([vars(one) for one in states])
         return
-    words = {"kept": "kept", "no key": "no key in the vault", "gone": "gone, no entry says why"}
-    table = [
-        (str(one.seq), one.field, one.subject, words.get(one.state) or f"erased by entry {one.erased_by}")
-        for one in states
-    ]
+    table = [(str(one.seq), one.field, one.subject, _state_words(one)) for one in states]
     print_table(("entry", "field", "subject", "value"), table, right=frozenset({0}))
+
+
+def _state_words(one: FieldState) -> str:
+    if one.state == "kept" and one.erased_by is not None:
+        return f"still there, though entry {one.erased_by} erases it: private erase --resume"
+    words = {"kept": "kept", "no key": "no key in the vault", "gone": "gone, no entry says why"}
+    return words.get(one.state) or f"erased by entry {one.erased_by}"
 
 
 @app.command()

@@ -22,9 +22,10 @@ from ledger.material.private import PRIVATE_ERASED, Erasures, subject_of
 from ledger.service.append import Draft, append_in
 from ledger.service.context import Actor, Ledger
 from ledger.service.private_audit import erasures_of
+from ledger.service.private_values import kept_values
 from ledger.store import projection, repository
 from ledger.store.database import read_transaction
-from ledger.store.private_rows import delete_private, destroy_unused_keys, open_row, read_private, scrub
+from ledger.store.private_rows import delete_private, destroy_unused_keys, open_row, scrub
 from ledger.store.repository import StoredEntry
 from ledger.store.sequencer import open_sequencer
 from ledger.store.vault import PrivateField, SealedField
@@ -90,7 +91,7 @@ def show_private(ledger: Ledger, seq: int, fields: Collection[str] = ()) -> dict
     if fields:
         return {name: one.value for name, one in disclose(ledger, seq, fields).fields.items()}
     with read_transaction(ledger.engine) as connection:
-        kept = read_private(connection, ledger.vault, ledger.origin, [seq])
+        kept = kept_values(ledger, connection, [seq])
     return {name: one.value for (_, name), one in kept.items()}
 
 
@@ -102,7 +103,7 @@ def disclose(ledger: Ledger, seq: int, fields: Collection[str]) -> Disclosure:
     """
     with read_transaction(ledger.engine) as connection:
         statement = _statement(repository.entries_at(connection, ledger.origin, [seq])[seq])
-        kept = read_private(connection, ledger.vault, ledger.origin, [seq])
+        kept = kept_values(ledger, connection, [seq])
         erasures = erasures_of(connection, ledger.origin)
     disclosed = {}
     subject = subject_of(statement.body, seq)

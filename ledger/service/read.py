@@ -19,10 +19,10 @@ from ledger.material.plant import Batch, Plant
 from ledger.quantity import format_decimal, round_decimal
 from ledger.service.context import Ledger, State
 from ledger.service.factor_library import factor_records
+from ledger.service.private_values import kept_values
 from ledger.service.state import state_at
 from ledger.store import projection, repository
 from ledger.store.database import read_transaction
-from ledger.store.private_rows import read_private
 from ledger.store.repository import Head
 from ledger.store.tile_rows import StoredTiles
 
@@ -107,7 +107,7 @@ def private_values(ledger: Ledger, seq: int) -> dict[str, str]:
     Raises: VerificationError if one is not what was stored; StoreError if the vault cannot be read.
     """
     with read_transaction(ledger.engine) as connection:
-        found = read_private(connection, ledger.vault, ledger.origin, [seq])
+        found = kept_values(ledger, connection, [seq])
     return {name: canonical_bytes(one.value).decode("utf-8") for (_, name), one in found.items()}
 
 

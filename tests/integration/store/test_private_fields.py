@@ -34,7 +34,7 @@ from ledger.service.private_fields import (
     resume_erasures,
     show_private,
 )
-from ledger.service.read import entry_bytes, head
+from ledger.service.read import entry_bytes, head, private_values
 from ledger.store import repository
 from ledger.store.backup import backup, restore
 from ledger.store.database import make_engine, read_transaction, upgrade, write_transaction
@@ -397,6 +397,9 @@ def test_a_value_put_back_after_its_erasure_is_seen_and_erased_again(lot: Ledger
     found = failures(lot)
     assert {check.name for check in found} == {"private-erasures"}
     assert {check.seq for check in found} == {3, 4}
+    assert (show_private(lot, 3), private_values(lot, 3)) == ({}, {}), "what was erased is shown to nobody"
+    with pytest.raises(UnknownIdError, match="erased by entry 5"):
+        disclose(lot, 3, ["price"])
     assert len(resume_erasures(lot).fields) == 3
     assert failures(lot) == []
 
