@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ledger.errors import InputError, LedgerError, Problem, StoreError, error_from_value, problem
+from ledger.errors import ConflictError, InputError, LedgerError, Problem, StoreError, error_from_value, problem
 from ledger.log.envelope import MAX_ENTRY_BYTES
 from ledger.log.forms import format_time
 from ledger.log.signed import CheckedStatement, SignedStatement, check_form, check_tenant, make_signed
@@ -137,7 +137,10 @@ def _accept(ledger: Ledger, checked: CheckedStatement, tenant: str) -> Outcome:
                 "Keep what is large in a file of its own, and log the file's hash.",
             )
         )
-    accepted = submissions.accept(ledger.engine, ledger.origin, checked, format_time(ledger.now()), tenant)
+    try:
+        accepted = submissions.accept(ledger.engine, ledger.origin, checked, format_time(ledger.now()), tenant)
+    except ConflictError as error:
+        raise ConflictError(*(replace(one, field=sent_field(one.field, "", "")) for one in error.problems)) from error
     if isinstance(accepted.found, StoredEntry):
         entry = accepted.found
         return Appended(entry.seq, entry.leaf_hash.hex(), entry.statement_id, entry.entry_type, [], repeated=True)

@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 from ledger.errors import BadSignatureError, ConflictError, InputError, LedgerError, RuleError
 from ledger.log.signed import CheckedStatement, check_form
 from ledger.store.database import read_transaction
-from ledger.store.election import Election, election_of
+from ledger.store.election import Election, election_of, session_name
 from ledger.store.group_commit import Admission, GroupCommit
 from ledger.store.sequencer import Sequencer, take_office
 from ledger.store.statements import Receipt, Sent, statement_admission
@@ -36,11 +36,11 @@ FIRST_PAUSE_S, LAST_PAUSE_S = 0.001, 0.05
 RETRY_S = 1.0
 """How long to wait before trying to be elected again."""
 
+STOP_S = 10.0
+"""How long to wait for the end of what is under way."""
+
 HOLDS_EVERY_S = 1.0
 """How often to ask whether the election still stands."""
-
-ABANDONED_AFTER_S = 10
-"""How long PostgreSQL lets a halted sequencer keep the head row; see `open_sequencer`."""
 
 _SENDERS_FAULT = (InputError, RuleError, ConflictError, BadSignatureError)
 """What refuses a submission for good. Any other error is not its sender's fault, and leaves it waiting."""
@@ -77,8 +77,22 @@ class Round:
     faulty: tuple[int, ...] = ()
 
 
-Event = Round | LedgerError | int
-"""What happens in an office: a round; an error that ended it; the epoch, when it was taken."""
+@dataclass(frozen=True)
+class TookOffice:
+    """This process sequences the log from now on. epoch: of its office."""
+
+    epoch: int
+
+
+@dataclass(frozen=True)
+class LeftOffice:
+    """This process does not sequence the log any more. epoch: of the office it had."""
+
+    epoch: int
+
+
+Event = TookOffice | Round | LedgerError | LeftOffice
+"""What a candidate tells of. An error is why it could not be elected, or is about to leave office."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +109,7 @@ class _Read(Generic[SubmissionT]):
 class ElectedSequencer(Generic[SubmissionT, ResultT]):
     """Sequences a log's queue as long as it is elected, and stands for election as long as it is not.
 
-    report: is told of each event. election: how it is elected; that of the database if None.
-    abandoned_after_s: see ABANDONED_AFTER_S. retry_s: see RETRY_S.
+    report: is told of each event. election: how it is elected; that of the database if None. retry_s: see RETRY_S.
     """
 
     def __init__(
@@ -109,7 +122,6 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
         report: Callable[[Event], None] = lambda _event: None,
         election: Election | None = None,
         batch_rows: int = BATCH_ROWS,
-        abandoned_after_s: int = ABANDONED_AFTER_S,
         retry_s: float = RETRY_S,
     ) -> None:
         self._engine = engine
@@ -119,7 +131,6 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
         self._report = report
         self._election = election_of(engine, origin) if election is None else election
         self._batch_rows = batch_rows
-        self._abandoned_after_s = abandoned_after_s
         self._retry_s = retry_s
         self._faulty: set[int] = set()
         self._stopping = threading.Event()
@@ -132,11 +143,14 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
         self._thread.start()
 
     def stop(self) -> None:
-        """Finish the transaction under way and leave office. Submissions that wait are for the next one elected."""
+        """Finish the transaction under way and leave office. Submissions that wait are for the next one elected.
+
+        Waits STOP_S for that: somebody else may have the head.
+        """
         self._stopping.set()
         self._something.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(STOP_S)
 
     def wake(self) -> None:
         """There is something in the queue."""
@@ -166,17 +180,24 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
             take_office(self._engine, self._origin),
             vault=self._vault,
             batch_rows=self._batch_rows,
-            abandoned_after_s=self._abandoned_after_s,
             faulty=self._faulty,
         )
 
     def _hold_office(self) -> bool:
         """Rounds until another takes office, the election is lost, or it is time to stop.
 
-        Returns: whether the disk has failed. Raises: LedgerError if a round could not be done.
+        Returns: whether the disk has failed. Raises: LedgerError if the office could not be taken.
         """
+        self._desk.open_reader()  # reads whatever it needs to begin with: that may take longer than a round
+        self._election.end_former()
         office = self.take_office()
-        self._report(office.epoch)
+        self._report(TookOffice(office.epoch))
+        try:
+            return self._do_rounds(office)
+        finally:
+            self._report(LeftOffice(office.epoch))
+
+    def _do_rounds(self, office: Office[SubmissionT, ResultT]) -> bool:
         asked, pause = time.monotonic(), FIRST_PAUSE_S
         while not self._stopping.is_set():
             if time.monotonic() - asked > HOLDS_EVERY_S:
@@ -210,7 +231,6 @@ class Office(Generic[SubmissionT, ResultT]):
         *,
         vault: Vault | None,
         batch_rows: int,
-        abandoned_after_s: int,
         faulty: set[int],
     ) -> None:
         self.epoch = epoch
@@ -225,7 +245,7 @@ class Office(Generic[SubmissionT, ResultT]):
             lambda sequencer, reads: _QueueAdmission(sequencer, reads, desk),
             vault=vault,
             epoch=epoch,
-            abandoned_after_s=abandoned_after_s,
+            session_name=session_name(origin),
         )
 
     @property

@@ -2,6 +2,10 @@
 
 Winning says "try": nobody else is at it, as far as anybody can tell. It may be wrong, since a process can lose its lock
 without knowing. What keeps two winners from forking the log is the epoch in its head row (see `take_office`).
+
+A winner that comes to a halt must lose in the end, and must not keep the head row. PostgreSQL closes the session with
+the lock when it has been silent for SILENT_S; the next winner has it end the transaction that the former one has under
+way. (A time limit for idle transactions would not do: it is not kept in the middle of a COPY or a pipeline.)
 """
 
 from __future__ import annotations
@@ -17,9 +21,18 @@ from sqlalchemy import Connection, Engine, text
 from ledger.errors import StoreError, problem
 from ledger.store.database import store_errors
 
-_KEEPALIVE = ("SET tcp_keepalives_idle = 5", "SET tcp_keepalives_interval = 2", "SET tcp_keepalives_count = 3")
-"""PostgreSQL asks a silent holder of the lock after 5 seconds whether its machine is still there, and lets go of the
-lock after three questions without an answer."""
+SILENT_S = 20
+"""How long the holder of PostgreSQL's lock may be silent. It speaks once a second, between two rounds."""
+
+_END_FORMER = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = :name AND pid <> pg_backend_pid()"
+)
+
+
+def session_name(origin: str) -> str:
+    """What PostgreSQL calls the session of a log's elected sequencer while it has the head row."""
+    return f"magnet-ledger sequencer {_digest(origin).hex()[:16]}"
 
 
 class Election(Protocol):
@@ -30,6 +43,9 @@ class Election(Protocol):
 
     def holds(self) -> bool:
         """Whether the lock is still held, as far as can be told."""
+
+    def end_former(self) -> None:
+        """End what a former winner has under way. Called by the one who has just won. Raises: StoreError."""
 
     def resign(self) -> None:
         """Let go of the lock; nothing happens if it is not held."""
@@ -46,11 +62,13 @@ def election_of(engine: Engine, origin: str) -> Election:
 class AdvisoryLock:
     """PostgreSQL's session lock, on a connection of its own. Its key is made from the log's name.
 
-    The key belongs to the database: installations on one server do not meet.
+    The key belongs to the database: installations on one server do not meet. silent_s: see SILENT_S.
     """
 
-    def __init__(self, engine: Engine, origin: str) -> None:
+    def __init__(self, engine: Engine, origin: str, silent_s: float = SILENT_S) -> None:
         self._engine = engine
+        self._name = session_name(origin)
+        self._silent_ms = round(silent_s * 1000)
         self._key = int.from_bytes(_digest(origin)[:8], "big", signed=True)
         self._connection: Connection | None = None
 
@@ -61,8 +79,9 @@ class AdvisoryLock:
             connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
             connection.detach()  # from the pool: it lasts as long as the office
             self._connection = connection
-            for setting in _KEEPALIVE:
-                connection.exec_driver_sql(setting)
+            connection.execute(
+                text("SELECT set_config('idle_session_timeout', :silent, false)"), {"silent": str(self._silent_ms)}
+            )
             won: bool = connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar_one()
         if not won:
             self.resign()
@@ -78,6 +97,12 @@ class AdvisoryLock:
         except StoreError:
             return False
         return True
+
+    def end_former(self) -> None:
+        """Have the server end it. That needs the same database role as the former winner's."""
+        assert self._connection is not None, "called by the winner"
+        with store_errors(self._engine):
+            self._connection.execute(_END_FORMER, {"name": self._name})
 
     def resign(self) -> None:
         """Close the connection."""
@@ -114,6 +139,9 @@ class FileLock:
     def holds(self) -> bool:
         """Whether the file is locked: that lasts until it is closed."""
         return self._descriptor is not None
+
+    def end_former(self) -> None:
+        """Nothing: the lock fell with the process, and so did its transaction."""
 
     def resign(self) -> None:
         """Close the file."""

@@ -71,7 +71,7 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
     """The one in a process that appends to a log. Other processes may do so too: the head's lock is what counts.
 
     open_admission: called in each transaction with its submissions. epoch: of the caller's office, if it holds one.
-    abandoned_after_s: see `open_sequencer`.
+    session_name: see `open_sequencer`.
     Between `start` and `stop` a thread does the work; before, callers do it themselves.
     """
 
@@ -85,7 +85,7 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
         epoch: int | None = None,
         max_entries: int = MAX_ENTRIES,
         max_wait_s: float = MAX_WAIT_S,
-        abandoned_after_s: int | None = None,
+        session_name: str | None = None,
     ) -> None:
         self._engine = engine
         self._origin = origin
@@ -94,7 +94,7 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
         self._epoch = epoch
         self._max_entries = max_entries
         self._max_wait_s = max_wait_s
-        self._abandoned_after_s = abandoned_after_s
+        self._session_name = session_name
         self._queue: SimpleQueue[_Job[SubmissionT, ResultT] | None] = SimpleQueue()
         self._lock = threading.Lock()  # over the phase, and over putting into the queue while it lasts
         self._phase = _Phase.NEW
@@ -218,7 +218,7 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
                 self._origin,
                 vault=self._vault,
                 epoch=self._epoch,
-                abandoned_after_s=self._abandoned_after_s,
+                session_name=self._session_name,
             ) as sequencer:
                 admission = self._open_admission(sequencer, [job.submission for job in jobs])
                 for job in jobs:

@@ -48,10 +48,10 @@ _READ_HEAD = text("SELECT tree_size, last_leaf_hash, frontier, epoch, content_si
 _LOCK_HEAD = text(
     "SELECT tree_size, last_leaf_hash, frontier, epoch, content_size FROM head WHERE origin = :origin FOR UPDATE"
 )
-# The limit is set by the very statement that takes the lock: there is no moment in which it could be held for ever.
-_LOCK_HEAD_FOR = text(
+# The name is given by the very statement that takes the lock: there is no moment in which it is held without.
+_LOCK_HEAD_AS = text(
     "SELECT tree_size, last_leaf_hash, frontier, epoch, content_size,"
-    " set_config('idle_in_transaction_session_timeout', :limit, true) FROM head WHERE origin = :origin FOR UPDATE"
+    " set_config('application_name', :name, true) FROM head WHERE origin = :origin FOR UPDATE"
 )
 
 _MOVE_HEAD = text(
@@ -168,27 +168,27 @@ def list_origins(connection: Connection) -> list[str]:
 
 
 def read_stored_head(
-    connection: Connection, origin: str, *, lock: bool = False, abandoned_after_s: int | None = None
+    connection: Connection, origin: str, *, lock: bool = False, session_name: str | None = None
 ) -> StoredHead | None:
     """The head row, None if there is none. lock: on PostgreSQL, hold the row until the transaction ends.
 
-    abandoned_after_s: and let the server end it, once it has had nothing to do for so long.
+    session_name: and call the session so, until then.
     """
     query, values = _READ_HEAD, {"origin": origin}
     if lock and connection.dialect.name == "postgresql":
         query = _LOCK_HEAD
-        if abandoned_after_s is not None:
-            query, values = _LOCK_HEAD_FOR, {"origin": origin, "limit": f"{abandoned_after_s}s"}
+        if session_name is not None:
+            query, values = _LOCK_HEAD_AS, {"origin": origin, "name": session_name}
     row = connection.execute(query, values).one_or_none()
     return None if row is None else StoredHead(*row[:5])
 
 
-def read_head(connection: Connection, origin: str, *, lock: bool = False, abandoned_after_s: int | None = None) -> Head:
-    """The head of the log. lock, abandoned_after_s: as in `read_stored_head`.
+def read_head(connection: Connection, origin: str, *, lock: bool = False, session_name: str | None = None) -> Head:
+    """The head of the log. lock, session_name: as in `read_stored_head`.
 
     Raises: StoreError if there is no such log; BrokenLinkError if the head row cannot be one.
     """
-    stored = read_stored_head(connection, origin, lock=lock, abandoned_after_s=abandoned_after_s)
+    stored = read_stored_head(connection, origin, lock=lock, session_name=session_name)
     if stored is None:
         raise _no_log(origin)
     try:

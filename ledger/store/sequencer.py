@@ -36,21 +36,21 @@ def open_sequencer(
     *,
     epoch: int | None = None,
     late_contents: Mapping[str, int] | None = None,
-    abandoned_after_s: int | None = None,
+    session_name: str | None = None,
 ) -> Iterator[Sequencer]:
     """The only one that may append to the log while the block lasts. Commits at its end, rolls back on an error.
 
     created: make the log, at this time, if it is not there. vault: keeps the keys of private values.
     epoch: of the caller's office, if it holds one; see `take_office`. late_contents: see `Sequencer`.
-    abandoned_after_s: how long PostgreSQL waits for the next statement before it ends the transaction: a process that
-    has come to a halt must not keep the head for ever. None: as the server is set.
+    session_name: what PostgreSQL calls the session while it holds the head, so that a successor can end it; see
+    `ledger.store.election`.
     Raises: StoreError if there is no such log or database; BrokenLinkError if head and last entry do not agree;
     ConflictError if another has taken office since.
     """
     with write_transaction(engine) as connection:
         if created is not None:
             repository.insert_log(connection, origin, format_time(created))
-        head = repository.read_head(connection, origin, lock=True, abandoned_after_s=abandoned_after_s)
+        head = repository.read_head(connection, origin, lock=True, session_name=session_name)
         if epoch is not None and head.epoch != epoch:
             raise ConflictError(
                 problem(

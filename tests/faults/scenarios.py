@@ -19,6 +19,7 @@ from ledger.service.context import Ledger
 from ledger.service.private_fields import erase_fields
 from ledger.service.publisher import publish
 from ledger.store.tile_folder import TileFolder
+from tests.faults.sequencing import append_in_a_group, sequence_queue
 from tests.store_samples import ACTOR, make_ids, make_ledger, receipt
 
 APPENDS = 3
@@ -99,4 +100,6 @@ SCENARIOS: dict[str, Callable[[Path], None]] = {
     "publish": publish_all,
     "append_on": append_on,
     "erase": erase_one_field,
+    "sequence_queue": sequence_queue,
+    "append_in_a_group": append_in_a_group,
 }

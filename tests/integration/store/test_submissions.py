@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from ledger.errors import (
     BadSignatureError,
@@ -49,8 +49,8 @@ from ledger.service.queued import (
 from ledger.service.read import entry_bytes, head
 from ledger.store import submissions
 from ledger.store.database import downgrade, make_engine, read_transaction, upgrade, write_transaction
-from ledger.store.elected import Desk, ElectedSequencer, Event, Office, Round, statement_desk
-from ledger.store.election import election_of
+from ledger.store.elected import Desk, ElectedSequencer, Event, LeftOffice, Office, Round, TookOffice, statement_desk
+from ledger.store.election import AdvisoryLock, election_of, session_name
 from ledger.store.outcomes import Outcomes
 from ledger.store.sequencer import Sequencer, open_sequencer, take_office
 from ledger.store.submissions import StoredSubmission, empty_refused, parse_payload, wait_for
@@ -478,9 +478,7 @@ def test_of_two_candidates_one_is_elected_and_the_other_once_the_first_is_gone(l
 def serving(ledger: Ledger, events: list[Event] | None = None) -> Iterator[ElectedSequencer[Any, Any]]:
     """The ledger's sequencer at work while the block lasts."""
     told = [] if events is None else events
-    sequencer = ElectedSequencer(
-        ledger.engine, ledger.origin, plant_desk(ledger), report=told.append, abandoned_after_s=1, retry_s=0.05
-    )
+    sequencer = ElectedSequencer(ledger.engine, ledger.origin, plant_desk(ledger), report=told.append, retry_s=0.05)
     sequencer.start()
     try:
         yield sequencer
@@ -546,7 +544,10 @@ def test_one_who_is_stopped_leaves_what_waits_to_the_next(ledger: Ledger) -> Non
     assert wait_for(ledger.engine, ledger.origin, number, 0.05).state == "waiting"
     with serving(ledger, events):
         assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
-    assert events == [1, Round(1, 1, 0), 2, Round(2, 1, 0)]
+    assert events == [
+        *(TookOffice(1), Round(1, 1, 0), LeftOffice(1)),
+        *(TookOffice(2), Round(2, 1, 0), LeftOffice(2)),
+    ]
 
 
 def test_an_elected_one_who_is_deposed_stands_again(ledger: Ledger) -> None:
@@ -558,7 +559,7 @@ def test_an_elected_one_who_is_deposed_stands_again(ledger: Ledger) -> None:
         number = number_of(accept(ledger, "IN-2"))
         assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
     kinds = [type(one) for one in events]
-    assert kinds == [int, Round, ConflictError, int, Round]
+    assert kinds == [TookOffice, Round, ConflictError, LeftOffice, TookOffice, Round, LeftOffice]
     assert_holds(ledger)
 
 
@@ -637,7 +638,7 @@ def test_one_whose_lock_was_cut_notices_and_stands_again(
         assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
         assert terminate(ledger.engine, HOLDS_THE_LOCK) == 1
         end = time.monotonic() + 20
-        while [one for one in events if isinstance(one, int)] != [1, 2]:
+        while events[-2:] != [LeftOffice(1), TookOffice(2)]:
             assert time.monotonic() < end
             time.sleep(0.01)
         number = number_of(accept(ledger, "IN-2"))
@@ -657,21 +658,44 @@ def test_who_listens_listens_again_after_the_connection_was_cut(postgres_ledger:
     outcomes.stop()
 
 
-def test_the_server_takes_the_head_from_a_sequencer_that_has_come_to_a_halt(postgres_ledger: Ledger) -> None:
+def test_whoever_is_elected_takes_the_head_from_one_that_has_come_to_a_halt(postgres_ledger: Ledger) -> None:
     ledger = postgres_ledger
-    with (
-        pytest.raises(StoreError),
-        open_sequencer(ledger.engine, ledger.origin, abandoned_after_s=1) as sequencer,
-    ):
-        _come_to_a_halt(ledger, sequencer)
-    assert office_of(ledger).epoch == 2
+    number = number_of(accept(ledger, "IN-1"))
+    halted = open_sequencer(ledger.engine, ledger.origin, session_name=session_name(ledger.origin))
+    sequencer = halted.__enter__()
+    with serving(ledger):
+        assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
+    with pytest.raises(DBAPIError) as caught:
+        sequencer.look_up({"": ["K"]}, [])
+    with pytest.raises(StoreError):
+        halted.__exit__(DBAPIError, caught.value, None)
+    assert_holds(ledger)
 
 
-def _come_to_a_halt(ledger: Ledger, sequencer: Sequencer) -> None:
-    begun = time.monotonic()
-    assert take_office(ledger.engine, ledger.origin) == 1  # waits for the head row
-    assert 0.5 < time.monotonic() - begun < 20
-    sequencer.look_up({"": ["K"]}, [])
+def test_a_direct_append_is_waited_for_and_not_ended(postgres_ledger: Ledger) -> None:
+    ledger = postgres_ledger
+    with serving(ledger):
+        with open_sequencer(ledger.engine, ledger.origin) as sequencer:
+            number = number_of(accept(ledger, "IN-1"))
+            assert wait_for(ledger.engine, ledger.origin, number, 0.3).state == "waiting"
+            sequencer.look_up({"": ["K"]}, [])
+        assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
+
+
+def test_a_winner_that_says_nothing_loses_the_lock(postgres_ledger: Ledger) -> None:
+    ledger = postgres_ledger
+    silent = AdvisoryLock(ledger.engine, ledger.origin, silent_s=0.2)
+    assert silent.win()
+    for _ in range(5):
+        time.sleep(0.1)
+        assert silent.holds()
+    other = AdvisoryLock(ledger.engine, ledger.origin)
+    assert not other.win()
+    time.sleep(0.5)
+    assert other.win()
+    assert not silent.holds()
+    other.resign()
+    silent.resign()
 
 
 # The schema
