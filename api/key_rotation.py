@@ -21,7 +21,7 @@ from api.log_key_files import log_key_path, next_key_path, passphrase_of, signer
 from api.settings import Settings
 from certificates.keys import load_issuer, load_private_key, private_key_pem, renew_issuer, write_new_file
 from certificates.signer import certificate_sha256
-from ledger.errors import RuleError, StoreError, problem
+from ledger.errors import InputError, RuleError, StoreError, problem
 from ledger.log.checkpoint import format_vkey
 from ledger.log.forms import format_base64
 from ledger.log.keyring import Keyring, format_keyring, parse_keyring
@@ -30,7 +30,7 @@ from ledger.service.context import Ledger, make_actor
 from ledger.service.key_changes import add_log_key, keyring_now, retire_log_key, rotate_actor_key, vkey_of
 from ledger.store.key_files import read_file
 from ledger.store.pin import sync_folder, write_file
-from ledger.store.signers import PKCS11
+from ledger.store.signers import PKCS11, parse_pkcs11_uri
 
 RETIRED = ".retired-"
 KEYRING_FILE = "log-keys.json"
@@ -232,7 +232,13 @@ def _own_file(settings: Settings) -> Path:
 def _check_module_key(settings: Settings, where: str) -> None:
     """That the key is there and signs, before anything rests on it. Raises: StoreError, InputError."""
     if not where.startswith(PKCS11):
-        raise StoreError(problem("--new", where, f"{PKCS11}..., RFC 7512", "Leave it out to make a key in a file."))
+        shown = where.partition("?")[0]  # what comes after may hold a PIN
+        raise StoreError(problem("--new", shown, f"{PKCS11}..., RFC 7512", "Leave it out to make a key in a file."))
+    if parse_pkcs11_uri(where).pin is not None:
+        next_step = "Set MAGNET_LEDGER_LOG_KEY_PIN, or name a file: pin-source=file:..."
+        raise InputError(
+            problem("--new", "a PIN", "an address without one: others see what is on a command line", next_step)
+        )
     signer_named(settings, where).sign(b"can it sign?")
 
 

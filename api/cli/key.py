@@ -162,7 +162,7 @@ def rotate(
         if role is not Role.LOG and (finish or new is not None):
             raise InputError(problem("--finish", role.value, "--finish and --new with log alone", "Leave it out."))
         if finish and new is not None:
-            raise InputError(problem("--new", new, "--new without --finish", "Leave one of them out."))
+            raise InputError(problem("--new", "both", "--new without --finish", "Leave one of them out."))
         settings = load_settings()
         if role is Role.ACTOR:
             rotation = rotate_operator_key(settings)

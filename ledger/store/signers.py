@@ -136,6 +136,8 @@ def _text(value: bytes) -> str:
 class ModuleSigner:
     """An Ed25519 key in a hardware module. It is opened when it is first used, and again after an error.
 
+    A PIN that the module has refused is not tried again: a token locks itself after a few wrong ones, and a program
+    that signs every second would see to that in no time.
     Threads may share it: a session of a module signs one text at a time. Every signature is verified before it is given
     out.
     """
@@ -145,6 +147,7 @@ class ModuleSigner:
         self._pin = pin
         self._lock = threading.Lock()
         self._opened: tuple[Any, Any, Ed25519PublicKey] | None = None  # session, private key, public key
+        self._refused_pin: str | None = None
 
     def public_key(self) -> Ed25519PublicKey:
         """The public half, as the module has it. Raises: StoreError if the module or the key cannot be reached."""
@@ -180,7 +183,9 @@ class ModuleSigner:
         except pkcs11.PKCS11Error as error:
             if session is not None:
                 session.close()
-            _unreachable(self._key, error, "Check token, PIN and the key's label in the pkcs11: address.")
+            wrong_pin = isinstance(error, pkcs11.PinIncorrect)
+            then = " A wrong PIN is not tried again: correct it, then start again." if wrong_pin else ""
+            _unreachable(self._key, error, f"Check token, PIN and the key's label in the pkcs11: address.{then}")
         # DER octet string, as PKCS#11 3.0 says, or the bare 32 bytes, as some modules give it.
         raw = point.removeprefix(b"\x04\x20") if len(point) == 34 else point
         if private_key.key_type != pkcs11.KeyType.EC_EDWARDS or len(raw) != 32:
@@ -207,10 +212,15 @@ class ModuleSigner:
         if len(tokens) != 1:
             raise (pkcs11.MultipleTokensReturned if tokens else pkcs11.NoSuchToken)(f"{len(tokens)} tokens fit")
         pin = self._pin_text()
+        if pin is not None and pin == self._refused_pin:
+            raise pkcs11.PinIncorrect("PIN refused before")
         try:
             return tokens[0].open(user_pin=pin)
         except pkcs11.UserAlreadyLoggedIn:  # by another key on the same token
             return tokens[0].open()
+        except (pkcs11.PinIncorrect, pkcs11.PinLenRange, pkcs11.PinInvalid, pkcs11.PinExpired, pkcs11.PinLocked):
+            self._refused_pin = pin
+            raise
 
     def _pin_text(self) -> str | None:
         if self._key.pin is not None or self._key.pin_source is None:

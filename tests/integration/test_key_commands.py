@@ -170,6 +170,9 @@ def test_a_second_operator_with_keys_of_their_own_revokes_the_first(plant: Setti
         (("rotate", "issuer", "--new", "pkcs11:object=a?module-path=m"), 2),
         (("rotate", "log", "--new", "keys/other.key"), 3),
         (("rotate", "log", "--new", "pkcs11:object=a?module-path=m", "--finish"), 2),
+        (("rotate", "log", "--new", "pkcs11:object=a?module-path=m&pin-value=hunter2", "--finish"), 2),
+        (("rotate", "log", "--new", "pkcs11:object=a?module-path=m&pin-value=hunter2"), 2),
+        (("rotate", "log", "--new", "PKCS11:object=a?pin-value=hunter2"), 3),
         (("revoke", "log", "00000000", "--reason", "x"), 1),
         (("revoke", "actor", "0" * 16, "--reason", "x"), 1),
         (("revoke", "actor", "nobody", "--reason", "x"), 2),
@@ -184,6 +187,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(plant: Settings, wor
     before = key_files(plant)
     done = run(plant.folder, "key", *(word.format(hash=key_hash) for word in words))
     assert done.returncode == code, done.stderr
+    assert "hunter2" not in done.stdout + done.stderr
     assert head(open_ledger(plant)).tree_size == 1
     assert key_files(plant) == before
 
@@ -353,10 +357,13 @@ def test_a_log_key_made_with_a_passphrase_is_used_with_it_and_handed_over_with_i
     assert both.returncode == 3, "two sources of one passphrase are one too many"
 
 
-@pytest.mark.parametrize("name", ["log_key_passphrase", "log_key_pin"])
-def test_a_secret_in_the_settings_file_is_refused(plant: Settings, name: str) -> None:
+@pytest.mark.parametrize(
+    "line",
+    ['log_key_passphrase = "hunter2"', 'log_key_pin = "hunter2"', 'log_key = "pkcs11:object=a?pin-value=hunter2"'],
+)
+def test_a_secret_in_the_settings_file_is_refused(plant: Settings, line: str) -> None:
     path = plant.folder / "magnet-ledger.toml"
-    path.write_text(path.read_text() + f'{name} = "hunter2"\n')
+    path.write_text(path.read_text() + f"{line}\n")
     with pytest.raises(InputError) as caught:
         load_settings(plant.folder)
     assert "environment" in str(caught.value)

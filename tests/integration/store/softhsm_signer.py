@@ -4,6 +4,7 @@ softhsm_signer.py make LABEL...       makes an Ed25519 key pair for each label; 
 softhsm_signer.py note URI...         signs a checkpoint with the keys; prints the note
 softhsm_signer.py threads URI         signs 40 texts in 4 threads; prints how many signatures hold
 softhsm_signer.py lost URI            signs, loses the module, fails, signs again; prints what happened
+softhsm_signer.py refused URI         fails twice with a wrong PIN, signs with the right one; prints what happened
 """
 
 from __future__ import annotations
@@ -66,8 +67,27 @@ def lost(where: str) -> None:
     print(signer.sign(b"text") == first)
 
 
+def refused(where: str) -> None:
+    pin_file = Path("changing-pin")
+    pin_file.write_text("1111")
+    signer = open_signer(f"{where}&pin-source=file:{pin_file.absolute()}", Path.cwd())
+    for _ in range(2):
+        try:
+            signer.sign(b"text")
+        except StoreError as error:
+            print(error)
+    pin_file.write_text(f"{PIN}")
+    print(len(signer.sign(b"text")))
+
+
 def main(verb: str, arguments: list[str]) -> int:
-    verbs = {"make": make, "note": note, "threads": lambda given: threads(*given), "lost": lambda given: lost(*given)}
+    verbs = {
+        "make": make,
+        "note": note,
+        "threads": lambda given: threads(*given),
+        "lost": lambda given: lost(*given),
+        "refused": lambda given: refused(*given),
+    }
     try:
         verbs[verb](arguments)
     except LedgerError as error:

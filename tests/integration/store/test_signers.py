@@ -207,6 +207,19 @@ def test_threads_share_a_key_and_a_lost_module_is_opened_again(
     assert again == "True"
 
 
+def test_a_pin_that_was_refused_is_not_tried_again_before_the_token_locks(
+    module: Module, public_keys: dict[str, Ed25519PublicKey]
+) -> None:
+    done = module.run("refused", module.uri("log"))
+    assert done.returncode == 0, done.stderr
+    first, second, signed = done.stdout.splitlines()
+    assert "not tried again" in first
+    assert "refused before" not in first
+    assert "refused before" in second
+    assert signed == "64", "another PIN is tried"
+    assert "1111" not in first + second
+
+
 def test_a_log_hands_over_from_a_file_to_a_module_and_goes_on(
     module: Module, public_keys: dict[str, Ed25519PublicKey], tmp_path: Path
 ) -> None:
