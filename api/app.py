@@ -18,7 +18,7 @@ from api.auth import LoginRequiredError, to_login_page
 from api.errors import install_error_handlers
 from api.headers import HeadersMiddleware
 from api.openapi import install_description
-from api.publishing import running_publisher
+from api.publishing import Reporter, running_publisher
 from api.routes import batches, certificates, entries, health, tiles
 from api.services import Render, Services
 from api.settings import Settings
@@ -56,12 +56,13 @@ def create_app(
     """
 
     appends = GroupedAppend(ledger)
+    publishing = Reporter()
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         appends.start()
         try:
-            with running_publisher(settings, ledger):
+            with running_publisher(settings, ledger, publishing):
                 yield
         finally:
             appends.stop()
@@ -80,6 +81,7 @@ def create_app(
         settings=settings,
         ledger=ledger,
         appends=appends,
+        publishing=publishing,
         actor=actor,
         trust=trust,
         now=now,

@@ -24,6 +24,7 @@ def examine(settings: Settings) -> list[Check]:
         checks.append(failed("database", str(error)))
         checks.append(not_checked("log-readable", "the database is not usable"))
     else:
+        from ledger.service.checkpoints import check_pin
         from ledger.service.read import head, plant_of
 
         checks.append(passed("database", f"{ledger.engine.dialect.name}, schema up to date"))
@@ -32,7 +33,8 @@ def examine(settings: Settings) -> list[Check]:
             passed("log-readable", f"{size} entries, {len(plant_of(ledger).batches)} batches, log {settings.origin}")
         )
         checks.append(_log_key(ledger, size))
-        checks.append(_pin(settings, size))
+        checks.append(check_pin(ledger))
+        checks.append(_published(settings, ledger))
         from ledger.service.private_audit import check_vault
 
         checks.extend(check_vault(ledger))
@@ -83,14 +85,11 @@ def _log_key(ledger: Ledger, size: int) -> Check:
     return passed("log-key", f"checkpoints can be signed, with {len(signers)} key{'s' if len(signers) > 1 else ''}")
 
 
-def _pin(settings: Settings, tree_size: int) -> Check:
-    from ledger.log.checkpoint import parse_checkpoint
+def _published(settings: Settings, ledger: Ledger) -> Check:
+    from api.publishing import tile_folder_of
+    from ledger.service.publisher import PUBLISHED, check_published
 
-    if not settings.pin_path.exists():
-        return not_checked("pin", "no checkpoint was signed yet", required=False)
-    pinned, _ = parse_checkpoint(settings.pin_path.read_text(encoding="utf-8"))
-    if pinned.tree_size > tree_size:
-        return failed(
-            "pin", f"the pinned checkpoint has {pinned.tree_size} entries, the log {tree_size}: entries are missing"
-        )
-    return passed("pin", f"the log has {tree_size} entries, the pinned checkpoint {pinned.tree_size}")
+    try:
+        return check_published(ledger, tile_folder_of(settings), settings.publish_seconds)
+    except LedgerError as error:
+        return failed(PUBLISHED, str(error))

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.publishing import PublisherState
+
 Decimals = str
 """An exact decimal number as text, such as "12.500"."""
 
@@ -49,10 +51,15 @@ class Health(Answer):
 
 
 class Ready(Answer):
-    """The database answers and its schema is the one of this version."""
+    """The database answers and its schema is the one of this version.
+
+    publisher: whether the last round of signing and publishing came through; idle where there was none, as where the
+    settings want none. What failed is in the server's log. Appending does not depend on it.
+    """
 
     status: Literal["ready"]
     tree_size: int
+    publisher: PublisherState
 
 
 class EntryWarning(Answer):

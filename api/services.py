@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias
 
 from fastapi import Depends, Request
 
+from api.publishing import Reporter
 from api.settings import Settings
 from api.throttle import Throttle
 from certificates.verify import Trust
@@ -24,13 +25,15 @@ Render: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], bytes]
 class Services:
     """One application's dependencies.
 
-    actor: whose key signs what is logged through this application. appends: takes what is logged. render: None where
+    actor: whose key signs what is logged through this application. appends: takes what is logged. publishing: what the
+    publisher's last round came to. render: None where
     pages are not redrawn, so that a certificate's page counts as not checked.
     """
 
     settings: Settings
     ledger: Ledger
     appends: GroupedAppend
+    publishing: Reporter
     actor: Actor
     trust: Trust
     now: Callable[[], datetime]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import traceback
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -269,9 +270,12 @@ def publish(
     from ledger.service.publisher import Round, run_publisher
     from ledger.service.publisher import publish as publish_once
 
-    def show(result: Round | LedgerError) -> None:
+    def show(result: Round | Exception) -> None:
         if isinstance(result, LedgerError):
             tell(f"Refused ({result.slug}): {result}")
+            return
+        if isinstance(result, Exception):
+            tell(f"Unforeseen, and tried again: {''.join(traceback.format_exception(result))}")
             return
         if as_json:
             print_json(result.to_value())

@@ -21,6 +21,9 @@ def health() -> Health:
 
 @router.get("/readyz", operation_id="ready", summary="Ready", responses=openapi_problem_responses(503))
 def ready(services: ServicesNow) -> Ready:
-    """Answers 200 when the database can be read and its schema is the one of this version, else 503."""
+    """Answers 200 when the database can be read and its schema is the one of this version, else 503.
+
+    `publisher` is "failing" while checkpoints cannot be signed or published, which hinders nobody from logging.
+    """
     check_schema(services.settings.database_url)
-    return Ready(status="ready", tree_size=head(services.ledger).tree_size)
+    return Ready(status="ready", tree_size=head(services.ledger).tree_size, publisher=services.publishing.state)

@@ -27,6 +27,7 @@ from sqlalchemy import Connection
 from ledger.errors import (
     BrokenLinkError,
     ConflictError,
+    LedgerError,
     Problem,
     RootMismatchError,
     StoreError,
@@ -39,6 +40,7 @@ from ledger.log.keyring import Keyring
 from ledger.log.merkle import Frontier, leaf_hash, verify_consistency, verify_inclusion
 from ledger.log.proof import InclusionProof, format_tlog_proof
 from ledger.log.tiles import consistency_path, frontier, inclusion_path, root
+from ledger.report import Check, failed, not_checked, passed
 from ledger.service.audit import verify_log
 from ledger.service.context import Ledger
 from ledger.service.log_keys import log_keyring, signers_of
@@ -53,6 +55,7 @@ from ledger.store.tile_rows import StoredTiles
 
 __all__ = [
     "SignedHead",
+    "check_pin",
     "find_proof",
     "make_checkpoint",
     "newest_checkpoint",
@@ -61,6 +64,9 @@ __all__ = [
     "sign_head",
     "verify_log",
 ]
+
+PIN = "pin"
+"""Name of the check of the pin."""
 
 ATTEMPTS = 20
 """How often to begin again when others move the pin. Each time somebody got ahead, so there is progress."""
@@ -102,9 +108,10 @@ def sign_head(ledger: Ledger, *, full: bool, published: str | None = None) -> Si
     """As make_checkpoint, and whether there was anything to sign.
 
     published: a note known from elsewhere, read before, that the log must extend as well.
-    Raises: StoreError without the log's key or entries; BrokenLinkError if an entry or the head row was changed;
-    VerificationError if the log is shorter than a checkpoint signed before, RootMismatchError if it is another history,
-    each with a file of evidence beside the pin; ConflictError if others keep moving the pin. Nothing is signed then.
+    Raises: StoreError without the log's key or entries, or without the pin of what was signed before; BrokenLinkError
+    if an entry or the head row was changed; VerificationError if the log is shorter than a checkpoint signed before,
+    RootMismatchError if it is another history, each with a file of evidence beside the pin; ConflictError if others
+    keep moving the pin. Nothing is signed then.
     """
     ledger.signing_key()
     for _ in range(ATTEMPTS):
@@ -115,6 +122,8 @@ def sign_head(ledger: Ledger, *, full: bool, published: str | None = None) -> Si
             kept = _newest_kept(connection, ledger.origin, keyring)
             seen = None if published is None else _Earlier(keyring.signers(published).checkpoint, published)
             checkpoint = _check_log(ledger, connection, {"pinned": pinned, "kept": kept, "published": seen}, full=full)
+        if pinned is None and kept is not None and read_pin(ledger.pin_path) is None:
+            raise _no_pin(ledger)  # else a restored database would sign what it does not know it has signed
         note = sign_checkpoint(checkpoint, *signers_of(ledger, keyring, checkpoint.tree_size))
         if note == pinned_note and kept is not None and kept.checkpoint == checkpoint:
             return SignedHead(checkpoint, kept.note, is_new=False)
@@ -127,6 +136,25 @@ def sign_head(ledger: Ledger, *, full: bool, published: str | None = None) -> Si
     raise ConflictError(
         problem("/pin", f"a pin moved by others {ATTEMPTS} times", "a pin that stays", "Let one process publish.")
     )
+
+
+def check_pin(ledger: Ledger) -> Check:
+    """Whether the pin is there, signed by the log, and the log begins with it, by the stored tiles."""
+    try:
+        note = read_pin(ledger.pin_path)
+        with read_transaction(ledger.engine) as connection:
+            keyring = log_keyring(ledger, connection)
+            size = repository.read_head(connection, ledger.origin).tree_size
+            if note is None:
+                if _newest_kept(connection, ledger.origin, keyring) is not None:
+                    raise _no_pin(ledger)
+                return not_checked(PIN, "no checkpoint was signed yet", required=False)
+            pinned = keyring.signers(note).checkpoint
+            tiles = StoredTiles(connection, ledger.origin)
+            check_begins_with(pinned, size, lambda size: root(tiles, size), "the log in the database")
+    except LedgerError as error:
+        return failed(PIN, str(error))
+    return passed(PIN, f"the log has {size} entries and begins with the {pinned.tree_size} of the pinned checkpoint")
 
 
 def newest_checkpoint(ledger: Ledger) -> str | None:
@@ -237,6 +265,18 @@ def _check_log(
     except VerificationError as error:
         refuse(ledger, "proof", error, evidence | {"path": [one.hex() for one in path]})
     return Checkpoint(head.origin, head.tree_size, head_root)
+
+
+def _no_pin(ledger: Ledger) -> StoreError:
+    return StoreError(
+        Problem(
+            "/pins_dir",
+            f"no {ledger.pin_path}, though the database holds checkpoints",
+            "the last one that was signed: if the database was restored, it may be one that is not in it",
+            "Put the pin back from its backup. If it is lost, save the newest checkpoint that anybody has (published, "
+            "of a witness, in a certificate or pack) under that name.",
+        )
+    )
 
 
 def _newest_kept(connection: Connection, origin: str, keyring: Keyring) -> _Earlier | None:

@@ -27,6 +27,8 @@ from sqlalchemy import Connection
 from ledger.errors import LedgerError, RootMismatchError, VerificationError, problem
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint
 from ledger.log.cosignature import holds_lines_of
+from ledger.log.envelope import parse_envelope
+from ledger.log.forms import parse_time
 from ledger.log.merkle import leaf_hash, root_hash
 from ledger.log.tiles import (
     TILE_HEIGHT,
@@ -42,13 +44,13 @@ from ledger.log.tiles import (
     tile_width,
     tiles_of,
 )
-from ledger.report import Check, failed
+from ledger.report import Check, failed, not_checked, passed
 from ledger.service.checkpoints import refuse, sign_head
 from ledger.service.context import AskWitnesses, Ledger
 from ledger.service.log_keys import log_keyring
 from ledger.service.timestamps import timestamp_if_due
 from ledger.service.witnesses import cosigned
-from ledger.store.checkpoint_rows import leaf_rows, newest_checkpoint
+from ledger.store.checkpoint_rows import entry_data, leaf_rows, newest_checkpoint
 from ledger.store.database import read_transaction
 from ledger.store.pin import check_begins_with
 from ledger.store.repository import read_head
@@ -56,6 +58,12 @@ from ledger.store.tile_folder import TileFolder
 from ledger.store.tile_rows import StoredTiles
 
 TIMESTAMP = "timestamp"
+
+PUBLISHED = "published"
+"""Name of the check that publishing keeps up."""
+
+LATE_SECONDS, LATE_ROUNDS = 60, 10
+"""How long an entry may wait for its checkpoint before something must be wrong."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +121,48 @@ def run_publisher(
     ask_witnesses: AskWitnesses | None = None,
     *,
     with_entries: bool = True,
-    report: Callable[[Round | LedgerError], None] = lambda _result: None,
+    report: Callable[[Round | Exception], None] = lambda _result: None,
 ) -> None:
     """Rounds, every_seconds apart, until `stop` is set. A round that fails is reported, and the next one tries again.
 
-    report: called with what each round came to.
+    report: called with what each round came to; with what it raised, a LedgerError or a fault of the program.
     """
     while not stop.is_set():
-        result: Round | LedgerError
+        result: Round | Exception
         try:
             result = publish(ledger, folder, ask_witnesses, with_entries=with_entries)
-        except LedgerError as error:
+        except Exception as error:  # noqa: BLE001 - reported; a thread that ended here would end publishing, unseen
             result = error
         report(result)
         stop.wait(every_seconds)
+
+
+def check_published(ledger: Ledger, folder: TileFolder | None, every_seconds: int) -> Check:
+    """Whether whoever publishes every_seconds (0: nobody does by itself) has kept up, and what is published in folder.
+
+    Failed where an entry waits for its checkpoint longer than LATE_ROUNDS rounds and LATE_SECONDS, by the log's clock.
+    Raises: StoreError if the database or the folder cannot be read.
+    """
+    published_note = None if folder is None else folder.checkpoint()
+    with read_transaction(ledger.engine) as connection:
+        size = read_head(connection, ledger.origin).tree_size
+        newest = newest_checkpoint(connection, ledger.origin)
+        signed_size = 0 if newest is None else newest[0]
+        done_size = signed_size
+        if folder is not None:
+            done_size = 0 if published_note is None else parse_checkpoint(published_note)[0].tree_size
+        waiting = entry_data(connection, ledger.origin, done_size) if done_size < size else None
+    where = "" if folder is None else f", published in {folder.path} up to {done_size}"
+    state = f"the log has {size} entries, signed up to {signed_size}{where}"
+    if every_seconds == 0:
+        why = "publish_seconds is 0, so nobody signs by itself: type `magnet-ledger log publish`"
+        return not_checked(PUBLISHED, f"{state}; {why}", required=False)
+    if waiting is not None:
+        since = parse_time(parse_envelope(waiting).recv, "/recv")
+        if (ledger.now() - since).total_seconds() > max(LATE_SECONDS, LATE_ROUNDS * every_seconds):
+            why = "does the server run, and what does its log say? `magnet-ledger log publish` shows the error"
+            return failed(PUBLISHED, f"{state}; entry {done_size} waits since {since:%Y-%m-%d %H:%M:%S} UTC: {why}")
+    return passed(PUBLISHED, state)
 
 
 def publish_log(ledger: Ledger, folder: TileFolder, *, with_entries: bool = True) -> int:

@@ -345,7 +345,7 @@ def test_an_activity_without_a_factor_is_logged_and_named_when_the_footprint_is_
 def test_health_needs_no_account(plant: Plant) -> None:
     client = plant.client()
     assert client.get("/healthz").json() == {"status": "ok"}
-    assert client.get("/readyz").json() == {"status": "ready", "tree_size": 5}
+    assert client.get("/readyz").json() == {"status": "ready", "tree_size": 5, "publisher": "idle"}
 
 
 def test_a_database_whose_schema_is_not_ours_is_not_ready(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,8 +13,9 @@ import pytest
 from api.publishing import Reporter, running_publisher
 from ledger.errors import StoreError, problem
 from ledger.log.checkpoint import make_verifier_key, parse_checkpoint
+from ledger.log.cosignature import WitnessPolicy
 from ledger.log.keyring import single_key
-from ledger.report import failed
+from ledger.report import Check, failed
 from ledger.service.append import Draft, append_entries
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.publisher import Round, publish
@@ -23,6 +24,7 @@ from ledger.service.static_proof import prove_from
 from ledger.store.static_log import StaticLog
 from ledger.store.tile_folder import TileFolder
 from tests.web_plant import RECEIPT, Plant
+from tests.witness_samples import WITNESSES
 
 PATHS = ["/checkpoint", "/tile/0/000.p/5", "/tile/entries/000.p/5"]
 
@@ -159,7 +161,7 @@ def publishing(plant: Plant, tmp_path: Path) -> Iterator[tuple[Plant, Path]]:
     folder = tmp_path / "tiles"
     services = plant.app.state.services
     settings = services.settings.model_copy(update={"tiles_dir": folder, "publish_seconds": 1})
-    with running_publisher(settings, plant.ledger):
+    with running_publisher(settings, plant.ledger, services.publishing):
         yield plant, folder
     assert "publisher" not in {thread.name for thread in threading.enumerate()}, "it ends with its server"
 
@@ -171,6 +173,36 @@ def test_the_server_publishes_what_is_logged_hashes_alone(publishing: tuple[Plan
     plant.log("receipt", RECEIPT)
     wait_until(lambda: parse_checkpoint(published.read_text())[0].tree_size == 6)
     assert not (folder / "tile" / "entries").exists(), "a static server knows no accounts"
+
+
+def test_a_fault_of_the_program_does_not_end_the_publisher_and_is_seen_in_health_and_log(
+    plant: Plant, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A witness's client that stumbles over what nobody thought of, as an example; then it is mended."""
+    asked: list[str] = []
+
+    def ask(note: str, _path_from: object) -> tuple[str, list[Check]]:
+        asked.append(note)
+        if len(asked) == 1:
+            raise ZeroDivisionError("nobody thought of it")
+        return note, []
+
+    services = plant.app.state.services
+    # One that has an address and never signs is asked in every round.
+    policy = WitnessPolicy(0, WITNESSES[:1], ("http://127.0.0.1:1",))
+    ledger = replace(plant.ledger, witnesses=policy, ask_witnesses=ask)
+    settings = services.settings.model_copy(update={"tiles_dir": tmp_path / "tiles", "publish_seconds": 1})
+    client = plant.client()
+    with (
+        caplog.at_level(logging.WARNING, "magnet_ledger.publisher"),
+        running_publisher(settings, ledger, services.publishing),
+    ):
+        wait_until(lambda: client.get("/readyz").json()["publisher"] == "failing")
+        wait_until(lambda: client.get("/readyz").json()["publisher"] == "publishing")
+    first, last = caplog.records
+    assert first.message == "nothing published: unforeseen ZeroDivisionError: nobody thought of it"
+    assert first.exc_info, "whoever mends it needs to know where"
+    assert last.message == "publishing again"
 
 
 def test_an_application_runs_the_publisher_only_if_its_settings_say_so(plant: Plant) -> None:

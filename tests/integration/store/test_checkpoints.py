@@ -18,10 +18,12 @@ from ledger.errors import (
     UnknownIdError,
     VerificationError,
 )
-from ledger.log.checkpoint import parse_vkey, verify_checkpoint
+from ledger.log.checkpoint import Checkpoint, parse_vkey, sign_checkpoint, verify_checkpoint
+from ledger.log.cosignature import add_signature_lines, cosign
 from ledger.log.merkle import leaf_hash, root_hash, verify_inclusion
 from ledger.log.proof import verify_tlog_proof
-from ledger.service.checkpoints import make_checkpoint, newest_checkpoint, prove
+from ledger.report import Outcome
+from ledger.service.checkpoints import check_pin, make_checkpoint, newest_checkpoint, prove
 from ledger.service.context import Ledger, State
 from ledger.service.read import entry_bytes, head, inclusion_proof
 from ledger.store.database import write_transaction
@@ -29,6 +31,7 @@ from ledger.store.pin import read_pin, write_pin
 from ledger.store.repository import insert_log
 from tests.store_samples import (
     ACTOR,
+    LOG_KEY,
     ORIGIN,
     VKEY,
     append_receipts,
@@ -103,15 +106,47 @@ def test_a_rewritten_history_is_not_signed(ledger: Ledger, tmp_path: Path) -> No
     assert ledger.pin_path.read_text(encoding="utf-8") == pinned
 
 
-def test_a_log_is_not_signed_against_its_own_kept_checkpoints_even_without_a_pin(ledger: Ledger) -> None:
-    make_checkpoint(ledger)
-    ledger.pin_path.unlink()
-    assert make_checkpoint(ledger), "a lost pin is made anew from a log that agrees with its checkpoints"
-    ledger.pin_path.unlink()
+def test_a_log_is_not_signed_against_its_own_kept_checkpoints(ledger: Ledger) -> None:
+    pinned = make_checkpoint(ledger)
     execute(ledger.engine, "UPDATE checkpoint SET tree_size = 2")
     with pytest.raises(RootMismatchError):
         make_checkpoint(ledger)
-    assert not ledger.pin_path.exists()
+    assert ledger.pin_path.read_text(encoding="utf-8") == pinned
+
+
+def test_a_restored_database_whose_pin_is_lost_is_not_signed_until_somebody_brings_a_checkpoint(
+    ledger: Ledger,
+) -> None:
+    """Nobody here knows what was signed after the backup: entries under those numbers would be a second history."""
+    first = make_checkpoint(ledger)
+    ledger.pin_path.unlink()
+    append_receipts(ledger, 7, 8)
+    assert check_pin(ledger).outcome is Outcome.FAILED
+    with pytest.raises(StoreError, match=r"no .*checkpoint, though .*Put the pin back") as caught:
+        make_checkpoint(ledger)
+    assert caught.value.problems[0].field == "/pins_dir"
+    assert newest_checkpoint(ledger) == first
+    # A witness's copy, with its line, is as good as the pin.
+    name = "witness.example/w1"
+    write_pin(ledger.pin_path, add_signature_lines(first, [cosign(first, name, LOG_KEY, 1)]))
+    assert check_pin(ledger).outcome is Outcome.PASSED
+    assert verify_checkpoint(make_checkpoint(ledger), KEY).tree_size > verify_checkpoint(first, KEY).tree_size
+
+
+@pytest.mark.parametrize("what", ["another log's", "this log's, of another history", "nothing of the kind"])
+def test_a_pin_that_was_replaced_is_found_and_nothing_is_signed(ledger: Ledger, what: str) -> None:
+    make_checkpoint(ledger)
+    append_receipts(ledger, 7, 8)
+    pins = {
+        "another log's": sign_checkpoint(Checkpoint("example.com/other", 1, bytes(32)), LOG_KEY),
+        "this log's, of another history": sign_checkpoint(Checkpoint(ORIGIN, 1, bytes(32)), LOG_KEY),
+        "nothing of the kind": "hello",
+    }
+    write_pin(ledger.pin_path, pins[what])
+    assert check_pin(ledger).outcome is Outcome.FAILED
+    with pytest.raises(VerificationError):
+        make_checkpoint(ledger)
+    assert ledger.pin_path.read_text(encoding="utf-8") == pins[what]
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from ledger.errors import (
     BadSignatureError,
     BrokenLinkError,
     ConflictError,
-    LedgerError,
     RootMismatchError,
     StoreError,
     VerificationError,
 )
 from ledger.log.checkpoint import Checkpoint, parse_checkpoint, parse_vkey, sign_checkpoint, verify_checkpoint
 from ledger.log.cosignature import WitnessPolicy, add_signature_lines, cosign, make_witness_key
+from ledger.log.envelope import parse_envelope
+from ledger.log.forms import parse_time
 from ledger.log.keyring import single_key
 from ledger.log.merkle import leaf_hash, root_hash, verify_consistency
 from ledger.log.tiles import Bundle, Tile, path_of
@@ -32,7 +34,7 @@ from ledger.service import checkpoints, publisher
 from ledger.service.append import append_entries
 from ledger.service.checkpoints import make_checkpoint, newest_checkpoint
 from ledger.service.context import Ledger, State
-from ledger.service.publisher import Round, publish, publish_tiles, run_publisher
+from ledger.service.publisher import Round, check_published, publish, publish_tiles, run_publisher
 from ledger.service.read import entry_bytes, head
 from ledger.service.static_proof import prove_from
 from ledger.store.pin import read_pin, write_pin
@@ -54,6 +56,8 @@ from tests.store_samples import (
 )
 
 KEY = parse_vkey(VKEY)
+LATENESS = (timedelta(seconds=30), timedelta(days=1))
+"""Before the minute that an entry may wait, and well after it and the few that the sample's clock runs."""
 WITNESS_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(96, 128)))
 WITNESS = make_witness_key("witness.example/w1", WITNESS_KEY.public_key())
 
@@ -589,9 +593,9 @@ def test_a_folder_that_cannot_be_written_is_an_error_after_the_signing(ledger: L
 def test_the_loop_goes_on_after_a_round_that_failed_and_stops_when_told(ledger: Ledger, tmp_path: Path) -> None:
     (tmp_path / "tiles").write_text("in the way")
     stop = threading.Event()
-    results: list[Round | LedgerError] = []
+    results: list[Round | Exception] = []
 
-    def report(result: Round | LedgerError) -> None:
+    def report(result: Round | Exception) -> None:
         results.append(result)
         if len(results) == 1:
             (tmp_path / "tiles").unlink()
@@ -610,11 +614,31 @@ def test_the_loop_goes_on_after_a_round_that_failed_and_stops_when_told(ledger: 
     check_folder(ledger, tmp_path / "tiles")
 
 
+def test_what_waits_too_long_for_its_checkpoint_or_its_publication_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    folder = TileFolder(tmp_path / "tiles")
+    received = parse_time(parse_envelope(entry_bytes(ledger, [0])[0]).recv, "/recv")
+    soon = replace(ledger, now=lambda: received + LATENESS[0])
+    late = replace(ledger, now=lambda: received + LATENESS[1])
+    assert check_published(soon, folder, 1).outcome is Outcome.PASSED
+    assert check_published(late, folder, 1).outcome is Outcome.FAILED
+    assert check_published(late, folder, 0).outcome is Outcome.NOT_CHECKED
+    make_checkpoint(ledger)
+    assert check_published(late, None, 1).outcome is Outcome.PASSED
+    assert "entry 0 waits since" in check_published(late, folder, 1).detail
+    publish(ledger, folder)
+    assert check_published(late, folder, 1).outcome is Outcome.PASSED
+
+
 def test_a_loop_over_a_log_without_entries_waits(database_url: str, tmp_path: Path) -> None:
     ledger = make_ledger(database_url, tmp_path)
     stop = threading.Event()
-    results: list[Round | LedgerError] = []
-    run_publisher(ledger, 0, stop, report=lambda result: (results.append(result), stop.set()))
+    results: list[Round | Exception] = []
+
+    def report(result: Round | Exception) -> None:
+        results.append(result)
+        stop.set()
+
+    run_publisher(ledger, 0, stop, report=report)
     assert isinstance(results[0], StoreError)
     ledger.engine.dispose()
 
