@@ -7,22 +7,10 @@ Let nothing else run meanwhile.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from datetime import UTC, datetime
 
-from benchmarks import log_append, log_bulk, log_growth, log_memory, log_proof, log_verify
-from benchmarks.harness import Row, keep, machine, say, section
-from benchmarks.workshop import FULL, QUICK, Workshop
-
-PARTS: dict[str, Callable[[Workshop], list[Row]]] = {
-    "append": log_append.rows,
-    "bulk": log_bulk.rows,
-    "verify": log_verify.links_rows,
-    "signatures": log_verify.signatures_rows,
-    "memory": log_memory.rows,
-    "proof": log_proof.rows,
-    "growth": log_growth.rows,  # last: it lets the large log grow
-}
+NAMES = ("append", "bulk", "verify", "signatures", "memory", "proof", "growth")
+"""The parts, in their order; growth is the last, since it lets the large log grow."""
 
 NOTES = """
 Medians of {repeats} rounds, in which product and peer take turns, after one round that does not count (proofs: none is
@@ -33,9 +21,9 @@ signed before the clock runs. Rows without a goal inform.
   checked by the client's thread, then one group commit (`GroupCommit`). Peer: a session for each thread, the columns
   and indexes of the log's entry, WAL and synchronous=FULL on SQLite as in the log; PostgreSQL as it comes, fsync on. On
   SQLite the peer's threads wait for each other's locks; what it does alone is in the rows of the bulk import.
-- *Bulk import*: `import_signed` of {bulk:,} statements with every check of their form, into an empty log, on all cores,
-  with the start of its processes; the peer adds and commits {plain_bulk:,} rows in one thread. Signatures are taken as
-  they are, but in the rows that say otherwise.
+- *Bulk import*: `import_signed` of {bulk:,} statements with every check of their form, into an empty log, in one
+  process; the peer adds and commits {plain_bulk:,} rows in one thread. Signatures are taken as they are, but in the
+  rows that say otherwise: these are on all cores, with the start of the processes.
 - *Verify*: `verify_log` on a SQLite file in the system's memory, to the extent `links` in one process, and `log` on all
   cores, with the start of its processes and without the rules of the plant. hashlib hashes entry by entry, from memory.
   The raw signatures lie in memory, and the processes that verify them have been started.
@@ -50,14 +38,28 @@ signed before the clock runs. Rows without a goal inform.
 def main() -> None:
     parser = argparse.ArgumentParser(prog="./run bench log", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it runs; figures mean little")
-    parser.add_argument("--only", action="append", choices=PARTS, help="this part; can be given more than once")
+    parser.add_argument("--only", action="append", choices=NAMES, help="this part; can be given more than once")
     parser.add_argument("--no-write", action="store_true", help="leave RESULTS.md as it is")
     arguments = parser.parse_args()
+    # Not above: each process that is started for a part of the work reads this module again, and would wait for them.
+    from benchmarks import log_append, log_bulk, log_growth, log_memory, log_proof, log_verify
+    from benchmarks.harness import keep, machine, say, section
+    from benchmarks.workshop import FULL, QUICK, Workshop
+
+    parts = (
+        log_append.rows,
+        log_bulk.rows,
+        log_verify.links_rows,
+        log_verify.signatures_rows,
+        log_memory.rows,
+        log_proof.rows,
+        log_growth.rows,
+    )
     sizes = QUICK if arguments.quick else FULL
-    rows: list[Row] = []
+    rows = []
     with Workshop(sizes) as workshop:
         head = f"{datetime.now(UTC):%Y-%m-%d}. {machine(workshop.folder)}."
-        for name, part in PARTS.items():
+        for name, part in zip(NAMES, parts, strict=True):
             if arguments.only is None or name in arguments.only:
                 rows += part(workshop)
     text = section("log", rows, NOTES.format(**vars(sizes)), head)

@@ -23,7 +23,7 @@ def rows(workshop: Workshop) -> list[Row]:
     """The goal's rows for each database, and two that say what more checks cost."""
     sizes = workshop.sizes
     shares = [signed(sizes.each, series) for series in range(sizes.clients)]
-    lots = [[sign(one) for one in receipts(sizes.each, series)] for series in range(sizes.clients)]
+    lots = [[sign(one) for one in receipts(sizes.ruled_each, series)] for series in range(sizes.clients)]
     plain_shares = [[plain(one) for one in share[: sizes.plain_each]] for share in shares]
     found = []
     for kind, name in DATABASES.items():

@@ -32,15 +32,16 @@ VKEY = format_vkey(ORIGIN, LOG_KEY.public_key())
 class Sizes:
     """How much is measured.
 
-    repeats: rounds that medians are taken of. clients: threads that append. each, plain_each: entries of one client,
-    and of one of the peer's. bulk, plain_bulk: entries of an import, and of the peer's. verified: entries of the log
-    that is verified for its speed. small, large: entries of the small and the large log. proofs: at places drawn at
-    random. warm_proofs: made between the first series of these and the second.
+    repeats: rounds that medians are taken of. clients: threads that append. each, ruled_each, plain_each: entries of
+    one client, of one under the plant's rules, and of one of the peer's. bulk, plain_bulk: entries of an import, and of
+    the peer's. verified: entries of the log that is verified for its speed. small, large: entries of the small and the
+    large log. proofs: at places drawn at random. warm_proofs: made between the first series of these and the second.
     """
 
     repeats: int
     clients: int
     each: int
+    ruled_each: int
     plain_each: int
     bulk: int
     plain_bulk: int
@@ -51,8 +52,8 @@ class Sizes:
     warm_proofs: int
 
 
-FULL = Sizes(5, 16, 500, 60, 50_000, 1_000, 200_000, 1_000, 1_000_000, 100, 1_000)
-QUICK = Sizes(1, 16, 10, 3, 1_500, 20, 1_500, 500, 3_000, 20, 20)
+FULL = Sizes(5, 16, 300, 80, 60, 50_000, 1_000, 200_000, 1_000, 1_000_000, 100, 1_000)
+QUICK = Sizes(1, 16, 10, 5, 3, 1_500, 20, 1_500, 500, 3_000, 20, 20)
 
 
 def now() -> datetime:
