@@ -44,8 +44,12 @@ _FAILED_SQLITE = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT)
 _FAILED_POSTGRESQL = ("58030", "XX001", "XX002")
 """Input or output failed, or the file or an index of it is damaged."""
 
-_ABANDONED = "25P03"
-"""PostgreSQL has ended a session whose transaction had nothing to do for too long; see `open_sequencer`."""
+_IDLE_TOO_LONG = ("25P03", "57P05")
+"""PostgreSQL has ended a session that had nothing to do for too long, within a transaction or outside."""
+
+
+_PAGE_BYTES = 8192
+"""SQLite's pages. Of entries of 1.4 kB only two fit into one of 4,096 bytes, its default, and a fifth is lost."""
 
 
 def make_engine(url: str) -> Engine:
@@ -87,6 +91,7 @@ def _set_up_sqlite(connection: Any, _record: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     try:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        cursor.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file; one that is there keeps its own
         mode = cursor.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
@@ -182,7 +187,7 @@ def store_errors(engine: Engine) -> Iterator[None]:
     except DBAPIError as error:
         damaged_file = type(error.orig) is sqlite3.DatabaseError
         # PostgreSQL counts these among wrong statements and errors of its own.
-        not_ours = getattr(error.orig, "sqlstate", None) in (*_UNDEFINED, *_FAILED_POSTGRESQL, _ABANDONED)
+        not_ours = getattr(error.orig, "sqlstate", None) in (*_UNDEFINED, *_FAILED_POSTGRESQL, *_IDLE_TOO_LONG)
         if not (isinstance(error, OperationalError | InterfaceError) or damaged_file or not_ours):
             raise  # a violated constraint or a wrong statement is a fault of ours and must be seen as one
         found = str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error).__name__

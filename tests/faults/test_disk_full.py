@@ -16,7 +16,7 @@ from tests.faults.strace import ROOT
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("room_kib", [120, 200, 310, 500])
+@pytest.mark.parametrize("room_kib", [180, 250, 350, 500])
 def test_a_full_disk_refuses_clearly_and_loses_nothing(tmp_path: Path, template: Path, room_kib: int) -> None:
     mount_point = tmp_path / "disk"
     mount_point.mkdir()

@@ -106,7 +106,7 @@ def test_a_backup_with_another_history_is_refused(ledger: Ledger, url: str, tmp_
 def test_what_is_no_sound_backup_of_this_log_is_refused(ledger: Ledger, url: str, tmp_path: Path) -> None:
     backup(url, tmp_path / "copy.db")
     damaged = bytearray((tmp_path / "copy.db").read_bytes())
-    damaged[4096:8192] = b"\xff" * 4096
+    damaged[8192:16384] = b"\xff" * 8192
     (tmp_path / "damaged.db").write_bytes(damaged)
     (tmp_path / "text.db").write_text("not a database, but long enough to be taken for one" * 100)
     sqlite3.connect(tmp_path / "foreign.db").executescript("CREATE TABLE t (x)").close()
