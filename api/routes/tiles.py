@@ -6,6 +6,8 @@ they are for those who may read it here (docs/adr/0015). What is not under the n
 
 from __future__ import annotations
 
+import gzip
+
 from fastapi import APIRouter, Request, Response
 
 from api.auth import Reader
@@ -56,7 +58,14 @@ def checkpoint(services: ServicesNow) -> Response:
 )
 def entry_bundle(index: str, _caller: Reader, request: Request, services: ServicesNow) -> Response:
     """Up to 256 entries, each after its length in two bytes: `x001/x234/067`, or `.p/<width>` for a partial one."""
-    return _file(services.ledger, _name(request, f"tile/entries/{index}"))
+    response = _file(services.ledger, _name(request, f"tile/entries/{index}"))
+    # C2SP tlog-tiles: bundles should be compressed, since they may be. Hashes cannot be made shorter.
+    response.headers["Vary"] = "Accept-Encoding"
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        response.body = gzip.compress(response.body, compresslevel=6, mtime=0)
+        response.headers["Content-Encoding"] = "gzip"
+        response.headers["Content-Length"] = str(len(response.body))
+    return response
 
 
 @router.head("/tile/{path:path}", include_in_schema=False)

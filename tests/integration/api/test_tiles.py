@@ -72,6 +72,22 @@ def test_entries_are_for_readers_and_for_no_cache(any_plant: Plant) -> None:
         assert answer.content.startswith(len(first).to_bytes(2, "big") + first)
 
 
+def test_entries_are_sent_compressed_to_those_who_can_unpack_them_and_hashes_as_they_are(plant: Plant) -> None:
+    make_checkpoint(plant.ledger)
+    program = plant.program("read")
+    lengths, contents = {}, set()
+    for accepted in ("gzip", "identity"):
+        answer = program.get("/tile/entries/000.p/5", headers={"Accept-Encoding": accepted})
+        assert answer.headers.get("content-encoding") == ("gzip" if accepted == "gzip" else None)
+        assert answer.headers["vary"] == "Accept-Encoding"
+        lengths[accepted] = int(answer.headers["content-length"])
+        contents.add(answer.content)
+        hashes = program.get("/tile/0/000.p/5", headers={"Accept-Encoding": accepted})
+        assert "content-encoding" not in hashes.headers
+    (content,) = contents
+    assert lengths["gzip"] < lengths["identity"] == len(content)
+
+
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", PATHS)
 def test_head_says_what_get_would(plant: Plant, path: str, method: str) -> None:
@@ -80,7 +96,7 @@ def test_head_says_what_get_would(plant: Plant, path: str, method: str) -> None:
     whole = program.get(path)
     answer = program.request(method, path)
     assert answer.status_code == 200
-    assert answer.headers["content-length"] == str(len(whole.content))
+    assert answer.headers["content-length"] == whole.headers["content-length"]
     assert answer.content == (whole.content if method == "GET" else b"")
 
 
