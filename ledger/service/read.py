@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from ledger.carbon.factors import FactorBook, make_factor_book
 from ledger.errors import InputError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
+from ledger.log.merkle import MAX_TREE_SIZE
 from ledger.log.tiles import TiledTree
 from ledger.material.balance import BalanceRow, contents, step_balance
 from ledger.material.composition import is_disputed, settled_components
@@ -62,6 +63,8 @@ def entry_bytes(ledger: Ledger, seqs: Collection[int]) -> list[bytes]:
 
     Raises: UnknownIdError naming the numbers that there are not.
     """
+    if beyond := [seq for seq in seqs if not 0 <= seq < MAX_TREE_SIZE]:  # no database takes any number
+        raise UnknownIdError(problem("/seq", beyond[0], "the sequence number of an entry", "Check the number."))
     with read_transaction(ledger.engine) as connection:
         found = repository.entries_at(connection, ledger.origin, seqs)
     return [found[seq].data for seq in seqs]

@@ -9,6 +9,7 @@ from sqlmodel import col
 
 from ledger.errors import ConflictError, UnknownIdError, problem
 from ledger.log.cosignature import add_signature_lines
+from ledger.log.merkle import MAX_TREE_SIZE
 from ledger.store.tables import CheckpointRow, EntryRow
 
 # Spelt out where a proof waits for them: building such a query anew each time takes longer than the database does.
@@ -25,6 +26,8 @@ def newest_checkpoint(connection: Connection, origin: str) -> tuple[int, str] | 
 
 def checkpoint_at(connection: Connection, origin: str, tree_size: int) -> str | None:
     """The note kept for this size, None if none is. Unverified."""
+    if tree_size > MAX_TREE_SIZE:  # no database takes any number
+        return None
     note: str | None = connection.execute(_AT, {"origin": origin, "tree_size": tree_size}).scalar_one_or_none()
     return note
 

@@ -74,15 +74,20 @@ def write_pin(path: Path, note: str) -> None:
 def write_file(path: Path, data: bytes) -> None:
     """Put a file with these bytes in place of what is there: wholly and durably, or not at all. Raises: OSError.
 
-    The caller sees to it that no two write the same file at once.
+    The caller sees to it that no two write the same file at once. A link that somebody who may write in the folder has
+    put in the way is not followed.
     """
     temporary = path.with_name(path.name + ".new")
-    with temporary.open("wb") as file:
+    with open(temporary, "wb", opener=_open_no_link) as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
     sync_folder(path.parent)
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)  # less what the umask takes, as by open()
 
 
 def sync_folder(folder: Path) -> None:

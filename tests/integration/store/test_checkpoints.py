@@ -26,6 +26,7 @@ from ledger.report import Outcome
 from ledger.service.checkpoints import check_pin, make_checkpoint, newest_checkpoint, prove
 from ledger.service.context import Ledger, State
 from ledger.service.read import entry_bytes, head, inclusion_proof
+from ledger.service.receipts import cose_receipt
 from ledger.store.database import write_transaction
 from ledger.store.pin import read_pin, write_pin
 from ledger.store.repository import insert_log
@@ -253,3 +254,16 @@ def test_an_empty_log_is_not_signed(database_url: str, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="log with entries"):
         make_checkpoint(ledger)
     ledger.engine.dispose()
+
+
+@pytest.mark.parametrize("number", [2**53, 2**63, 2**64, 10**30])
+def test_a_number_that_no_database_takes_is_that_of_no_entry_and_no_checkpoint(ledger: Ledger, number: int) -> None:
+    make_checkpoint(ledger)
+    for ask in (
+        lambda: prove(ledger, number),
+        lambda: prove(ledger, 0, number),
+        lambda: entry_bytes(ledger, [0, number]),
+        lambda: cose_receipt(ledger, number),
+    ):
+        with pytest.raises(UnknownIdError):
+            ask()

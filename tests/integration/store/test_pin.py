@@ -13,7 +13,7 @@ import pytest
 
 from ledger.errors import ConflictError, StoreError
 from ledger.store import pin
-from ledger.store.pin import read_pin, swap_pin, write_pin
+from ledger.store.pin import read_pin, swap_pin, write_file, write_pin
 
 ROOT = Path(__file__).parents[3]
 
@@ -123,3 +123,13 @@ def test_a_swap_that_cannot_be_made_durable_is_an_error(
     assert read_pin(path) == "first\n"
     swap_pin(path, "first\n", "second\n")
     assert read_pin(path) == "second\n"
+
+
+def test_a_link_in_the_way_of_a_file_to_be_written_is_not_followed(tmp_path: Path) -> None:
+    """Who may write in the published folder must not reach what the publisher may write, such as its keys."""
+    key = tmp_path / "log.key"
+    key.write_text("secret")
+    (tmp_path / "checkpoint.new").symlink_to(key)
+    with pytest.raises(OSError, match="symbolic link"):
+        write_file(tmp_path / "checkpoint", b"note")
+    assert key.read_text() == "secret"
