@@ -7,11 +7,12 @@ as any stranger would.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ledger.errors import InputError, Problem, StoreError, VerificationError, problem
 from ledger.log.checkpoint import parse_checkpoint
@@ -37,9 +38,14 @@ allows between the times in it."""
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 10.0
 TOTAL_SECONDS = 30.0
-"""For one answer, however slowly its bytes arrive."""
+"""For all tries together, however slowly an answer's bytes arrive."""
 
 RETRIES = 2
+
+ASKING_AT_ONCE = 4
+"""Threads that a server can hold up."""
+
+_PLACES = threading.BoundedSemaphore(ASKING_AT_ONCE)
 
 MAX_FOUND_CHARS = 400
 """Of what an authority said, in an error."""
@@ -180,15 +186,39 @@ def _ask(ledger: Ledger, note: str) -> tuple[bytes, Timestamp]:
 def ask_authority(tsa_url: str, request: bytes) -> bytes:
     """What the authority answers to a TimeStampReq, unverified (RFC 3161, section 3.4: over HTTP).
 
-    Tries again where that can help, and gives up after TOTAL_SECONDS an answer.
+    Tries again where that can help, and gives up after TOTAL_SECONDS, even on a server that sends a byte now and then:
+    the asking goes on in a thread of its own, which then is waited for no longer.
     Raises: InputError if the address is none; StoreError if it cannot be reached, answers with an error, with something
     else than a time stamp, with more than MAX_TOKEN_BYTES, or not in time.
     """
+    if not tsa_url.startswith(("http://", "https://")):
+        raise InputError(problem("/tsa_url", tsa_url, "an address with http:// or https://", "Correct the setting."))
+    answers: SimpleQueue[bytes | StoreError] = SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(_request(tsa_url, request))
+        except StoreError as error:
+            answers.put(error)
+        finally:
+            _PLACES.release()
+
+    if not _PLACES.acquire(timeout=TOTAL_SECONDS):
+        raise _unusable(tsa_url, f"no end of {ASKING_AT_ONCE} earlier requests", "their answers")
+    threading.Thread(target=ask, name="time-stamp", daemon=True).start()
+    try:
+        answer = answers.get(timeout=TOTAL_SECONDS)
+    except Empty:
+        raise _unusable(tsa_url, f"no whole answer in {TOTAL_SECONDS:g} seconds", "a time stamp") from None
+    if isinstance(answer, StoreError):
+        raise answer
+    return answer
+
+
+def _request(tsa_url: str, request: bytes) -> bytes:
     from urllib3 import PoolManager, Retry, Timeout
     from urllib3.exceptions import HTTPError
 
-    if urlsplit(tsa_url).scheme not in ("http", "https"):
-        raise InputError(problem("/tsa_url", tsa_url, "an address with http:// or https://", "Correct the setting."))
     # A request changes nothing there, so it may be sent twice. A redirect is an address that nobody has set here.
     retries = Retry(
         total=RETRIES, backoff_factor=0.2, allowed_methods=None, status_forcelist=(502, 503, 504), redirect=False,
@@ -205,7 +235,7 @@ def ask_authority(tsa_url: str, request: bytes) -> bytes:
             if (response.status, content_type) != (200, REPLY_TYPE):
                 raise _unusable(tsa_url, f"HTTP {response.status}, {content_type!r}", f"HTTP 200, {REPLY_TYPE!r}")
             return _read(response, tsa_url)
-    except HTTPError as error:
+    except (HTTPError, OSError) as error:
         raise _unusable(tsa_url, str(error), "an answer") from error
 
 

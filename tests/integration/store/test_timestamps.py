@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -224,7 +224,7 @@ def dripping() -> Iterator[str]:
 @pytest.mark.usefixtures("impatient")
 def test_answer_that_drips_is_given_up_on() -> None:
     began = time.monotonic()
-    with dripping() as url, pytest.raises(StoreError, match="bytes in"):
+    with dripping() as url, pytest.raises(StoreError, match=r"bytes in|no whole answer"):
         ask_authority(url, b"query")
     assert time.monotonic() - began < 5
 
@@ -309,3 +309,35 @@ def test_token_of_another_authority_or_of_an_expired_one_is_not_kept(
         with serving(honest(answering)) as url, pytest.raises(StoreError, match="/signature"):
             timestamp_note(asking(ledger, url, trusted), note)
     assert kept(ledger) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_sends_its_head_byte_by_byte_is_given_up_and_holds_up_a_few_threads_at_most() -> None:
+    """Each byte comes in time for the limit of a read, so that only the limit of the whole ends it."""
+    release = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = server.accept()
+                threading.Thread(target=drip_on, args=(connection,), daemon=True).start()
+
+    def drip_on(connection: socket.socket) -> None:
+        with suppress(OSError), connection:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+            while not release.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=drip, args=(server,), daemon=True).start()
+        began = time.monotonic()
+        for _ in range(timestamps.ASKING_AT_ONCE + 2):
+            with pytest.raises(StoreError, match=r"no whole answer|no end of"):
+                ask_authority(f"http://127.0.0.1:{server.getsockname()[1]}/", b"query")
+        assert time.monotonic() - began < 10
+        held = [thread for thread in threading.enumerate() if thread.name == "time-stamp"]
+        assert len(held) <= timestamps.ASKING_AT_ONCE
+        release.set()
+        for thread in held:
+            thread.join(timeout=10)
+            assert not thread.is_alive()
