@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from ledger.errors import ConflictError, InputError, problem
+from ledger.errors import ConflictError, InputError, Problem, problem
 from ledger.log.signed import CheckedStatement, check_tenant
 from ledger.store.repository import StoredEntry
 from ledger.store.sequencer import Sequencer
@@ -105,7 +105,7 @@ def find_same(sequencer: Sequencer, checked: CheckedStatement, tenant: str, plac
     if entry is not None:
         if entry.content_sha256 != checked.content_sha256:
             raise ConflictError(
-                problem(
+                Problem(  # as it is: both hashes are to be read
                     f"{place}/client_id" if checked.client_id is not None else f"{place}/id",
                     f"{checked.key} with content {checked.content_sha256}",
                     f"content {entry.content_sha256}, as in entry {entry.seq} with the same key",

@@ -121,7 +121,10 @@ def test_of_a_submission_that_is_refused_in_its_middle_nothing_stays_and_its_ids
     assert [one.field for one in caught(futures[0], InputError).problems] == ["/1"]
     assert [one.seq for one in futures[1].result()] == [0]
     assert not futures[1].result()[0].repeated
-    assert [one.field for one in caught(futures[3], ConflictError).problems] == ["/0/client_id"]
+    (problem,) = caught(futures[3], ConflictError).problems
+    assert problem.field == "/0/client_id"
+    assert statement(3).content_sha256 in problem.value
+    assert statement(2).content_sha256 in problem.expected
     assert size(engine) == 2
     assert_holds(engine, [*futures[1].result(), *futures[2].result()])
 
