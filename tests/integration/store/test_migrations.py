@@ -164,8 +164,17 @@ def test_postgresql_refuses_to_truncate_the_entries(ledger: Ledger) -> None:
     assert len(rows(ledger.engine, "SELECT seq FROM entry")) == 3
 
 
-@pytest.mark.parametrize("seq", [1, 99])
-def test_sqlite_refuses_to_replace_an_entry_even_without_recursive_triggers(tmp_path: Path, seq: int) -> None:
+@pytest.mark.parametrize(
+    ("seq", "statement_id", "client_id"),
+    [
+        ("1", "'another'", "'another'"),
+        ("99", "statement_id", "'another'"),
+        ("99", "'another'", "client_id"),
+    ],
+)
+def test_sqlite_refuses_to_replace_an_entry_even_without_recursive_triggers(
+    tmp_path: Path, seq: str, statement_id: str, client_id: str
+) -> None:
     from tests.store_samples import make_ledger, start_log
 
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -175,12 +184,11 @@ def test_sqlite_refuses_to_replace_an_entry_even_without_recursive_triggers(tmp_
     made.engine.dispose()
     connection = sqlite3.connect(tmp_path / "ledger.db")
     before = connection.execute("SELECT * FROM entry ORDER BY seq").fetchall()
-    # Same seq, or another seq with the same statement id: either would delete the row without firing a DELETE trigger.
+    # Any of the three unique keys: each would delete the row without firing a DELETE trigger.
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):
         connection.execute(
-            "INSERT OR REPLACE INTO entry SELECT origin, ?, leaf_hash, data, entry_type, statement_id, content_sha256,"
-            " tenant, client_id FROM entry WHERE seq = 1",
-            (seq,),
+            f"INSERT OR REPLACE INTO entry SELECT origin, {seq}, leaf_hash, data, entry_type, {statement_id},"
+            f" content_sha256, tenant, {client_id} FROM entry WHERE seq = 1"
         )
     assert connection.execute("SELECT * FROM entry ORDER BY seq").fetchall() == before
     connection.close()
