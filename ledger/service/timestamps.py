@@ -69,7 +69,8 @@ def timestamp_due(ledger: Ledger, now: datetime) -> bool:
         if timestamp_rows.timestamp_of(connection, ledger.origin, tree_size, ledger.tsa_url) is not None:
             return False
         last = timestamp_rows.last_timestamp(connection, ledger.origin, ledger.tsa_url)
-    return last is None or now - parse_time(last.created, "/created") >= TIMESTAMP_EVERY
+    # The clock may have been set back since: no token would be due until it is there again.
+    return last is None or abs(now - parse_time(last.created, "/created")) >= TIMESTAMP_EVERY
 
 
 def timestamp_newest(ledger: Ledger) -> Timestamp:

@@ -42,8 +42,12 @@ def timestamp_of(connection: Connection, origin: str, tree_size: int, tsa: str) 
 
 
 def last_timestamp(connection: Connection, origin: str, tsa: str) -> KeptTimestamp | None:
-    """The token of this authority that was kept last, None if there is none. Unverified."""
-    query = _timestamps(origin).where(col(TimestampRow.tsa) == tsa).order_by(col(TimestampRow.created).desc()).limit(1)
+    """The token of this authority over the largest tree, None if there is none. Unverified.
+
+    Not by `created`: a clock that once ran ahead would hide what was kept since.
+    """
+    newest = col(TimestampRow.tree_size).desc()
+    query = _timestamps(origin).where(col(TimestampRow.tsa) == tsa).order_by(newest).limit(1)
     row = connection.execute(query).one_or_none()
     return None if row is None else KeptTimestamp(*row)
 

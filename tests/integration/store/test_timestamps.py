@@ -124,6 +124,21 @@ def test_daily_token_is_due_when_there_is_something_new_and_the_last_one_is_a_da
     assert [check.outcome for check in verify_timestamps(ours)] == [Outcome.PASSED] * 2
 
 
+def test_clock_that_ran_years_ahead_keeps_no_token_from_being_due(ledger: Ledger, tsa: LocalTsa) -> None:
+    start = datetime(2026, 5, 4, 8, 5, tzinfo=UTC)
+    with serving(honest(tsa)) as url:
+        ours = asking(ledger, url, tsa)
+        make_checkpoint(ledger)
+        timestamp_newest(replace(ours, now=lambda: start + timedelta(days=3650)))
+        append_receipts(ledger, 1, 1)
+        make_checkpoint(ledger)
+        assert timestamp_due(ours, start)
+        timestamp_newest(replace(ours, now=lambda: start))
+        append_receipts(ledger, 2, 2)
+        make_checkpoint(ledger)
+        assert not timestamp_due(ours, start), "one a day, also after the clock was mended"
+
+
 def test_nothing_signed_or_no_authority_or_no_root_is_said_before_anybody_is_asked(
     ledger: Ledger, tsa: LocalTsa
 ) -> None:
