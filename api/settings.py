@@ -104,7 +104,9 @@ def load_settings(folder: Path | None = None) -> Settings:
         next_step = f"Take it out of the file; set {ENV_PREFIX}{in_file[0].upper()} in the environment."
         raise InputError(problem(f"/{in_file[0]}", str(path), "a file without secrets", next_step))
     if "pin-value=" in str(values.get("log_key")):
-        next_step = "Take pin-value out of it; set MAGNET_LEDGER_LOG_KEY_PIN in the environment, or name a file: pin-source=file:..."
+        next_step = (
+            "Take pin-value out; set MAGNET_LEDGER_LOG_KEY_PIN in the environment, or name a pin-source=file:..."
+        )
         raise InputError(problem("/log_key", str(path), "a file without secrets", next_step))
     _refuse_unknown_environment()
     settings = check_settings({**values, "folder": folder}, path)

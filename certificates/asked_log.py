@@ -8,6 +8,7 @@ from certificates.status import Status, certificate_status
 from ledger.log.merkle import leaf_hash
 from ledger.material.keys import Keys
 from ledger.service.context import Ledger
+from ledger.service.log_keys import keys_now
 from ledger.service.read import entry_bytes, head, plant_of, tree_root
 
 
@@ -44,8 +45,8 @@ class AskedLog:
         return needed_seqs(kind, state.plant, state.book, batch_id)
 
     def keys(self) -> Keys:
-        """What all entries of the log say of keys."""
-        return plant_of(self._ledger).keys
+        """What all entries of the log say of keys, heirs of compromised ones flagged."""
+        return keys_now(self._ledger)
 
     def corrections_since(self, certificate_id: str) -> list[int]:
         """Numbers of the later corrections that make the certificate's content another."""

@@ -40,7 +40,7 @@ from ledger.service.append import Draft, append_entries
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Actor, Ledger
 from ledger.service.factor_library import factor_records
-from ledger.service.log_keys import signed_by
+from ledger.service.log_keys import keys_now, signed_by
 from ledger.service.read import entry_bytes, inclusion_proofs, state_of
 from ledger.service.timestamps import check_authority, timestamp_note
 from ledger.service.witnesses import check_witnesses_answer, require_witnesses
@@ -129,7 +129,7 @@ def _issue_now(
     factors = _records(book, content)
     envelopes = [parse_envelope(data) for data in datas]
     _check_recomputes(content, envelopes, factors)
-    _check_undoubted(state.plant, batch_id, envelopes)
+    _check_undoubted(ledger, batch_id, envelopes, actor, state.tree_size)
     render_base(content, {})  # a page that cannot be drawn is found out before anything is logged
     if ledger.tsa_url is not None:
         check_authority(ledger)  # as is an authority that does not answer
@@ -310,13 +310,22 @@ def _check_actor(plant: Plant, actor: Actor) -> None:
         )
 
 
-def _check_undoubted(plant: Plant, batch_id: str, envelopes: list[Envelope]) -> None:
-    """Raises: RuleError if an entry may be by somebody who had taken its actor's key: no reader would accept it."""
-    uncertain = doubt(plant.keys, envelopes)
+def _check_undoubted(ledger: Ledger, batch_id: str, envelopes: list[Envelope], actor: Actor, seq: int) -> None:
+    """Raises: RuleError if an entry may be by somebody who had taken its actor's key: no reader would accept it.
+
+    The same of entry seq, which is to be the issue, signed by the actor.
+    """
+    keys = keys_now(ledger)
+    uncertain = doubt(keys, envelopes)
     if uncertain is not None:
         expected = f"a batch whose history was signed with keys that only their actors held: {uncertain}"
         next_step = "Log what is true under another batch id, from records that you trust."
         raise RuleError(problem("/batch_id", batch_id, expected, next_step))
+    if keys.is_flagged(seq, actor.kid):
+        expected = "a key that no compromised key has registered: the issue itself may be by somebody else"
+        raise RuleError(
+            problem("/actor", f"{actor.actor} with key {actor.kid}", expected, "Have another operator register a key.")
+        )
 
 
 def _check_issuer(issuer: Issuer, at: datetime) -> None:

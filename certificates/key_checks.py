@@ -22,7 +22,7 @@ from ledger.log.keyring import Keyring, Signed
 from ledger.log.statement import verify_statement_signature
 from ledger.log.timestamp import stamped_bytes, verify_timestamp
 from ledger.material.entries import CertificateIssued
-from ledger.material.keys import NO_KEYS, Keys, followed
+from ledger.material.keys import KEY_TYPES, NO_KEYS, Keys, followed
 
 
 def check_note(
@@ -112,14 +112,19 @@ def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:
 def doubt(keys: Keys, envelopes: Sequence[Envelope]) -> str | None:
     """What revocations say of the entries: that somebody else may have made one of them. None if nothing.
 
-    keys: of the evidence, or of a log at hand that knows of later revocations. envelopes: the issuance last.
+    keys: of the evidence, or of a log at hand that knows of later revocations, heirs of compromised ones flagged.
+    envelopes: the issuance last.
     """
-    flagged = [one for one in envelopes if keys.is_flagged(one.seq, one.statement.kid)]
+    # Entries about keys are in every evidence. What a thief did with them is in the flags of the keys: `with_heirs`.
+    of_plant = [one for one in envelopes if one.statement.type not in KEY_TYPES]
+    flagged = [one for one in of_plant if keys.is_flagged(one.seq, one.statement.kid)]
     if flagged:
         numbers = ", ".join(str(one.seq) for one in flagged)
-        seq = keys.revoked["actor", flagged[0].statement.kid][0]
         who = f"entry {numbers}" if len(flagged) == 1 else f"entries {numbers}"
-        return f"{who} may be by somebody else: entry {seq} revokes the key as compromised by then"
+        revocation = keys.revoked.get(("actor", flagged[0].statement.kid))
+        if revocation is None or revocation[1].compromised_from_seq is None:
+            return f"{who} may be by somebody else: a key that was compromised by then has registered theirs"
+        return f"{who} may be by somebody else: entry {revocation[0]} revokes the key as compromised by then"
     issuance = envelopes[-1]
     body = body_of(issuance)
     if not isinstance(body, CertificateIssued) or ("issuer", body.signer_sha256) not in keys.revoked:
@@ -133,8 +138,9 @@ def doubt(keys: Keys, envelopes: Sequence[Envelope]) -> str | None:
 
 
 def keys_of(envelopes: Sequence[Envelope]) -> Keys:
-    """What the entries say of keys. Raises: LedgerError where they contradict each other."""
+    """What the entries say of keys, heirs of compromised ones flagged. Raises: LedgerError where they contradict."""
     keys = NO_KEYS
     for envelope in envelopes:
         keys = keys.with_entry(envelope.seq, body_of(envelope))
-    return keys
+    signers = {envelope.seq: envelope.statement.kid for envelope in envelopes}
+    return keys.with_heirs(signers.get)

@@ -55,12 +55,12 @@ def list_keys(as_json: JsonOption = False) -> None:
     from api.key_rotation import signers_here
     from api.settings import load_settings
     from ledger.service.key_changes import keyring_now
-    from ledger.service.read import plant_of
+    from ledger.service.log_keys import keys_now
 
     with reported(as_json):
         settings = load_settings()
         ledger = open_ledger(settings)
-        keys, ring, here = plant_of(ledger).keys, keyring_now(ledger), signers_here(settings, ledger)
+        keys, ring, here = keys_now(ledger), keyring_now(ledger), signers_here(settings, ledger)
     if as_json:
         print_json(_list_value(keys, ring, here))
         return

@@ -10,6 +10,8 @@ An actor's key, registered by entry r, ended (rotated or revoked) by entry e, sa
 | the same, and n >= c                     | accepted and flagged: who made it cannot be told           |
 | n > e                                    | refused                                                    |
 
+A key that a flagged entry registers, or puts in place of another, is flagged from its first entry on: see `with_heirs`.
+
 A rotation is signed by the key that it ends, over a text that the new key signs, too. Other entries about keys are
 signed by an operator, as is the erasure of private values; a revocation by an operator, or by the key that it revokes.
 So a key that was taken can still revoke, which harms nobody's trust, and not undo it; and a laboratory's key makes no
@@ -22,7 +24,7 @@ entries. Issuers' and witnesses' keys: `Keys.revoked`.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -242,8 +244,30 @@ class Keys:
             raise _may_not_sign(actor, kid, f"an operator; this key's role is {key.role}", "Ask an operator.")
         return key
 
+    def with_heirs(self, signer_of: Callable[[int], str | None]) -> Keys:
+        """The keys, those compromised from the start that a flagged entry registers: a thief may have made them.
+
+        Whose an heir is, its owner's new key or the thief's, cannot be told from the log.
+        signer_of: id of the key that signed an entry; asked only of entries that register a key, None where unknown.
+        """
+        keys, flagged = self, [one.compromised_from_seq for one in self.actors.values()]
+        first = min((seq for seq in flagged if seq is not None), default=None)
+        if first is None:
+            return self
+        for key in sorted(self.actors.values(), key=lambda one: one.from_seq):
+            signer = signer_of(key.from_seq) if key.from_seq >= max(first, 1) else None
+            if signer is not None and keys.is_flagged(key.from_seq, signer):
+                since = key.from_seq + 1
+                if key.compromised_from_seq is not None:
+                    since = min(since, key.compromised_from_seq)
+                keys = replace(keys, actors={**keys.actors, key.kid: replace(key, compromised_from_seq=since)})
+        return keys
+
     def is_flagged(self, seq: int, kid: str) -> bool:
-        """Whether entry seq is signed with a key that, by a later revocation, somebody else may have held by then."""
+        """Whether entry seq is signed with a key that, by a later revocation, somebody else may have held by then.
+
+        For keys that such a key has registered, ask this of `with_heirs`.
+        """
         key = self.actors.get(kid)
         return key is not None and key.compromised_from_seq is not None and seq >= key.compromised_from_seq
 

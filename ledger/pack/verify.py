@@ -813,6 +813,7 @@ class ActorKey(NamedTuple):
     public_key: bytes
     until: int | None = None
     compromised: int | None = None  # the first entry at which somebody else may have held it
+    registered: tuple[int, str] = (0, "")  # by which entry, signed with which key
 
 
 class Signers:
@@ -867,7 +868,7 @@ class Signers:
             if not (entry.type == "key_revoked" and body["key"] == entry.kid):
                 self._by_operator(seq, entry)
             if entry.type == "actor_key":
-                self._register(body, text(ACTOR, body["role"], "/role"))
+                self._register(body, text(ACTOR, body["role"], "/role"), (seq, entry.kid))
             elif entry.type == "log_key_added":
                 self._add(seq, body)
             elif entry.type == "log_key_retired":
@@ -882,19 +883,19 @@ class Signers:
         if key is not None and key.role != "operator":
             self._refuse(seq, f"only an operator may say so; the role of key {entry.kid} is {key.role}")
 
-    def _register(self, body: dict[str, Any], role: str) -> None:
+    def _register(self, body: dict[str, Any], role: str, registered: tuple[int, str]) -> None:
         kid, actor = text(KEY_ID, body["kid"], "/kid"), text(ACTOR, body["actor"], "/actor")
         public_key = decoded(body["public_key"], "/public_key", 32)
         if hashlib.sha256(public_key).hexdigest()[:16] != kid or kid in self.actors:
             raise RefusedError("/kid", f"{kid} is not the id of this key, or was registered before")
-        self.actors[kid] = ActorKey(actor, role, public_key)
+        self.actors[kid] = ActorKey(actor, role, public_key, registered=registered)
         self.known[kid] = public_key
 
     def _rotate(self, seq: int, entry: Entry, body: dict[str, Any]) -> None:
         old = self.actors.get(str(body["old_kid"]))
         if old is None or old.actor != body["actor"] or body["old_kid"] != entry.kid or old.until is not None:
             raise RefusedError("/old_kid", "not the key that signs this entry, or not one in use")
-        self._register(body, old.role)
+        self._register(body, old.role, (seq, entry.kid))
         value = {"v": 1, "actor": body["actor"], "old_kid": body["old_kid"], "kid": body["kid"]}
         message = signed_message("application/vnd.magnet-ledger.actor-key-possession+json", canonical(value))
         if not is_signed(self.known[body["kid"]], decoded(body["proof"], "/proof", 64), message):
@@ -944,15 +945,28 @@ class Signers:
             end = max(seq + 1, log.from_size + 1)
             self.log[name] = log._replace(to_size=min(end, log.to_size or end), revoked=(seq, recv))
 
+    def _suspect(self) -> list[str]:
+        """Keys that have signed entries that somebody else may have made, and from which entry on."""
+        suspect = []
+        for kid, key in list(self.actors.items()):  # in order of registration
+            seq, by = key.registered
+            taken = self.actors[by].compromised if by in self.actors else None
+            if seq > 0 and taken is not None and seq >= taken:  # who took that key may have registered this one
+                since = seq + 1 if key.compromised is None else min(seq + 1, key.compromised)
+                key = self.actors[kid] = key._replace(compromised=since)
+            if key.compromised is not None and self.last_used.get(kid, -1) >= key.compromised:
+                suspect.append(f"from {key.compromised} on that key {kid}")
+        return suspect
+
     def end(self) -> None:
         """All entries were looked at."""
         self.report.hold("entry-key", f"{len(self.actors)} keys of actors")
         self.report.hold("entry-signature")
         self.report.hold("compromised-keys")
-        for kid, key in self.actors.items():
-            if key.compromised is not None and self.last_used.get(kid, -1) >= key.compromised:
-                why = f"who made the entries from {key.compromised} on that key {kid} signed cannot be told: it was "
-                self.report.skip("compromised-keys", why + "revoked as one that somebody else may have held by then")
+        if suspect := self._suspect():
+            why = f"who made the entries {', '.join(suspect)} signed cannot be told: it was revoked as one that "
+            why += "somebody else may have held by then, or registered with such a key"
+            self.report.skip("compromised-keys", why)
         for place, (stated, found) in enumerate(zip_longest(self.stated, self.log.values())):
             if stated != found:
                 detail = f"keys.json states {ranged(stated)}; the entries, from its first key on, give {ranged(found)}"

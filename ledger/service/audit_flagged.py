@@ -1,13 +1,19 @@
-"""Entries that are whole and signed, and yet may be by somebody else: their key was revoked as compromised by then."""
+"""Entries that are whole and signed, and yet may be by somebody else: their key was revoked as compromised by then.
+
+So may those of keys that such a key has registered since.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection
 
-from ledger.errors import MalformedProofError
+from ledger.errors import LedgerError, MalformedProofError
 from ledger.log.envelope import parse_envelope
 from ledger.material.keys import Keys
 from ledger.report import Check, not_checked
+from ledger.service.log_keys import with_heirs
 from ledger.store import repository
 
 FLAGGED = "compromised-keys"
@@ -21,15 +27,14 @@ def flagged_entries(connection: Connection, origin: str, keys: Keys) -> Check | 
 
     keys: as all entries leave them. That the log holds does not hang on it.
     """
-    suspect = {
-        kid: (key.compromised_from_seq, key.until_seq)
-        for kid, key in keys.actors.items()
-        if key.compromised_from_seq is not None and key.until_seq is not None
-    }
+    with suppress(LedgerError):  # an entry that registers a key is damaged: a finding elsewhere
+        keys = with_heirs(connection, origin, keys)
+    suspect = {kid: key for kid, key in keys.actors.items() if key.compromised_from_seq is not None}
     if not suspect:
         return None
-    start = min(begin for begin, _ in suspect.values())
-    end = max(last for _, last in suspect.values()) + 1
+    start = min(key.compromised_from_seq or 0 for key in suspect.values())
+    ends = [key.until_seq for key in suspect.values()]
+    end = None if None in ends else max(seq for seq in ends if seq is not None) + 1
     found = []
     for entry in repository.entries_from(connection, origin, start, end):
         try:
@@ -42,5 +47,8 @@ def flagged_entries(connection: Connection, origin: str, keys: Keys) -> Check | 
         return None
     more = f" and {len(found) - MOST_NAMED} more" if len(found) > MOST_NAMED else ""
     named = ", ".join(map(str, found[:MOST_NAMED])) + more
-    why = f"entries {named} are signed with a key that was revoked as compromised by then: who made them cannot be told"
+    why = (
+        f"entries {named} are signed with a key that was revoked as compromised by then, or that such a key has "
+        "registered since: who made them cannot be told"
+    )
     return not_checked(FLAGGED, why, required=False)

@@ -9,9 +9,11 @@ from ledger.log.checkpoint import NoteSigner, format_vkey
 from ledger.log.envelope import parse_envelope
 from ledger.log.keyring import Keyring, single_key
 from ledger.material.fields import Body
-from ledger.material.keys import KEY_TYPES, followed
+from ledger.material.keys import KEY_TYPES, Keys, followed
 from ledger.service.context import Ledger
 from ledger.service.entry_types import parse_entry_body
+from ledger.service.read import plant_of
+from ledger.store import repository
 from ledger.store.database import read_transaction
 from ledger.store.key_rows import key_entry_data
 
@@ -27,6 +29,28 @@ def key_entries(connection: Connection, origin: str) -> list[tuple[int, str, Bod
         body = parse_entry_body(envelope.statement.type, envelope.statement.body)
         listed.append((envelope.seq, envelope.recv, body))
     return listed
+
+
+def with_heirs(connection: Connection, origin: str, keys: Keys) -> Keys:
+    """The keys of actors, with those flagged that a key revoked as compromised has registered since.
+
+    Raises: UnknownIdError, MalformedProofError if an entry that registers a key is not there or cannot be read.
+    """
+
+    def signer_of(seq: int) -> str:
+        return parse_envelope(repository.entries_at(connection, origin, [seq])[seq].data).statement.kid
+
+    return keys.with_heirs(signer_of)
+
+
+def keys_now(ledger: Ledger) -> Keys:
+    """The keys of actors as the log stands now, heirs of compromised ones flagged.
+
+    Raises: as `with_heirs` and `plant_of`.
+    """
+    keys = plant_of(ledger).keys
+    with read_transaction(ledger.engine) as connection:
+        return with_heirs(connection, ledger.origin, keys)
 
 
 def log_keyring(ledger: Ledger, connection: Connection) -> Keyring:

@@ -23,6 +23,7 @@ from ledger.log.keyring import Keyring, LogKey, Revocation, format_keyring, sing
 from ledger.log.timestamp import stamped_bytes
 from ledger.report import Outcome
 from ledger.service.append import register_actor
+from ledger.service.context import make_actor
 from ledger.service.key_changes import revoke_key
 from ledger.service.read import head
 from tests.certified_plant import CERTIFIED, CertifiedPlant, embedded, failed_checks, outcome_of, verify
@@ -176,6 +177,35 @@ def test_entries_by_a_key_that_was_compromised_by_then_make_no_certificate_and_s
     assert verify(issued.pdf, own_plant.trust).ok
     with pytest.raises(RuleError, match="compromised by then"):
         issue_certificate(ledger, CERTIFIED, "co2", own_plant.authority.issuer, STRANGER)
+
+
+def test_no_certificate_rests_on_entries_by_a_key_that_a_thief_registered(own_plant: CertifiedPlant) -> None:
+    ledger = own_plant.ledger
+    thief = make_actor("operator-9", Ed25519PrivateKey.generate())
+    register_actor(ledger, STRANGER, ACTOR, "operator")
+    taken = register_actor(ledger, thief, STRANGER, "operator")
+    issued = issue_certificate(ledger, CERTIFIED, "co2", own_plant.authority.issuer, thief)
+    assert verify(issued.pdf, own_plant.trust, log=AskedLog(ledger)).ok
+    revoke_key(ledger, "actor", STRANGER.kid, "laptop stolen", ACTOR, taken.seq)
+    verification = verify(issued.pdf, own_plant.trust, log=AskedLog(ledger))
+    assert failed_checks(verification) == [STATUS]
+    (status,) = [check for check in verification.checks if check.name == STATUS]
+    assert f"entry {issued.seq} may be by somebody else: a key that was compromised by then" in status.detail
+    with pytest.raises(RuleError, match="may be by somebody else"):
+        issue_certificate(ledger, CERTIFIED, "provenance", own_plant.authority.issuer, thief)
+
+
+def test_what_a_thief_said_of_keys_spoils_no_certificate_that_rests_on_nothing_else_of_theirs(
+    own_plant: CertifiedPlant,
+) -> None:
+    ledger = own_plant.ledger
+    register_actor(ledger, STRANGER, ACTOR, "operator")
+    taken = register_actor(ledger, make_actor("operator-9", Ed25519PrivateKey.generate()), STRANGER, "operator")
+    revoke_key(ledger, "actor", STRANGER.kid, "laptop stolen", ACTOR, taken.seq)
+    issued = own_plant.issue(kind="co2")
+    verification = verify(issued.pdf, own_plant.trust, log=AskedLog(ledger))
+    assert outcome_of(verification, ENTRIES) is Outcome.PASSED
+    assert outcome_of(verification, STATUS) is Outcome.PASSED
 
 
 def test_an_issuer_that_is_revoked_issues_no_more_and_what_it_issued_before_stands_unless_compromised(

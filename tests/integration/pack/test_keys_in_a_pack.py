@@ -84,6 +84,18 @@ def test_entries_by_a_key_that_others_may_have_held_are_not_said_to_be_checked(l
     assert report.verdict() == "verified"  # the log itself holds; who made those entries is said to be unknown
 
 
+def test_entries_by_a_key_that_a_thief_registered_are_not_said_to_be_checked(ledger: Ledger, tmp_path: Path) -> None:
+    thief = make_actor("operator-9", SECOND_ACTOR_KEY)
+    register_actor(ledger, thief, STRANGER)  # entry 4
+    append_entries(ledger, [receipt("IN-1")], thief)
+    body = {"kind": "actor", "key": STRANGER.kid, "reason": "tablet stolen", "compromised_from_seq": 4}
+    append_entries(ledger, [Draft("key_revoked", body)], ACTOR)
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    assert report.findings == []
+    told = f"from 4 on that key {STRANGER.kid}, from 5 on that key {thief.kid} signed"
+    assert told in report.skipped["compromised-keys"][0]
+
+
 def test_a_key_of_the_log_that_was_revoked_hands_no_trust_on(ledger: Ledger, tmp_path: Path) -> None:
     hand_over(ledger, 4)
     append_entries(ledger, [Draft("key_revoked", {"kind": "log", "key": VKEY, "reason": "stolen"})], ACTOR)

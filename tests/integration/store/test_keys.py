@@ -251,6 +251,20 @@ def test_the_audit_names_entries_that_may_be_by_a_thief_and_calls_them_unchecked
         assert f"entries {flagged} are signed" in named[0].detail
 
 
+def test_the_audit_names_entries_by_a_key_that_a_thief_registered(ledger: Ledger) -> None:
+    thief = make_actor("operator-9", NEW_ACTOR_KEY)
+    register_actor(ledger, STRANGER, ACTOR)  # 3
+    register_actor(ledger, thief, STRANGER)  # 4
+    append_entries(ledger, [receipt("IN-1")], thief)  # 5
+    append_entries(ledger, [receipt("IN-2")], ACTOR)  # 6
+    revoke_key(ledger, "actor", STRANGER.kid, "laptop stolen", ACTOR, 4)  # 7
+    append_entries(ledger, [receipt("IN-3")], thief)  # 8: nobody has revoked the thief's own key yet
+    checks = verify_log(ledger, VKEY)
+    assert failures(checks) == []
+    (named,) = [check for check in checks if check.name == "compromised-keys"]
+    assert "entries 4, 5, 8 are signed" in named.detail
+
+
 def test_a_laboratory_revokes_its_own_key_and_no_other(ledger: Ledger) -> None:
     register_actor(ledger, STRANGER, ACTOR, "laboratory")
     with pytest.raises(RuleError, match="an operator"):

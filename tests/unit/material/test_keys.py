@@ -205,6 +205,30 @@ def test_a_key_that_was_rotated_can_still_be_revoked_and_flagged() -> None:
     assert [keys.is_flagged(seq, kid(1)) for seq in (1, 2, 3)] == [False, True, True]
 
 
+def test_a_key_that_a_flagged_entry_registers_is_flagged_from_its_first_entry_on() -> None:
+    # Key 1 makes key 2 at entry 2; a thief has it from 4 on: registers key 3 at 5, rotates to key 4 at 6; key 3
+    # registers key 5 at 7. Key 2 revokes key 1 at 9 and registers key 6 at 10.
+    signers = {2: 1, 5: 1, 6: 1, 7: 3, 10: 2}
+    keys = actor_keys(
+        [
+            (0, registered(1)), (2, registered(2, "op-2")), (5, registered(3)), (6, rotated(1, 4)), (7, registered(5)),
+            (9, revoked(kid(1), compromised_from_seq=4)), (10, registered(6)),
+        ]
+    )  # fmt: skip
+    asked: list[int] = []
+
+    def signer_of(seq: int) -> str:
+        asked.append(seq)
+        return kid(signers[seq])
+
+    heirs = keys.with_heirs(signer_of)
+    assert [number for number in range(1, 7) if heirs.is_flagged(11, kid(number))] == [1, 3, 4, 5]
+    assert [heirs.is_flagged(seq, kid(5)) for seq in (7, 8)] == [False, True]
+    assert asked == [5, 6, 7, 10], "only of those registered since"
+    assert keys.with_heirs(lambda _seq: None) == keys
+    assert ROTATED.with_heirs(signer_of) is ROTATED
+
+
 def test_a_revocation_of_what_is_unknown_or_revoked_or_from_a_later_entry_on_is_refused() -> None:
     for body, kind in (
         (revoked(kid(9)), UnknownIdError),
