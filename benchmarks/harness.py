@@ -54,17 +54,11 @@ class Load:
         return f"{self.per_s:,.0f}/s, p50 {self.p50_s * 1e3:.1f} ms, p99 {self.p99_s * 1e3:.1f} ms"
 
 
-def in_turns(works: Sequence[Callable[[], T]], repeats: int, *, warm_up: bool = True) -> list[list[T]]:
+def in_turns(works: Sequence[Callable[[], T]], repeats: int, *, warm_up: bool) -> list[list[T]]:
     """What each of these gives, `repeats` times, one after the other in each round. warm_up: a round before these, not
     counted."""
     rounds = [[work() for work in works] for _ in range(repeats + warm_up)]
     return [list(column) for column in zip(*rounds[warm_up:], strict=True)]
-
-
-def medians(product: Callable[[], float], peer: Callable[[], float], repeats: int) -> tuple[float, float]:
-    """Medians of what the two measure, run in turns after one run of each that does not count."""
-    ours, theirs = in_turns([product, peer], repeats)
-    return median(ours), median(theirs)
 
 
 def median_load(loads: Sequence[Load]) -> Load:

@@ -45,7 +45,9 @@ def rows(workshop: Workshop) -> list[Row]:
             with workshop.database(kind) as url:
                 return load_of_clients(url, plain_shares)
 
-        loads = [median_load(one) for one in in_turns([formal, verified, ruled, peer], sizes.repeats)]
+        loads = [
+            median_load(one) for one in in_turns([formal, verified, ruled, peer], sizes.repeats, warm_up=sizes.warm_up)
+        ]
         found += _rows(f"durable append, {sizes.clients} clients, {name}", *loads)
     return found
 

@@ -35,7 +35,7 @@ def rows(workshop: Workshop) -> list[Row]:
             with workshop.database(kind) as url:
                 return rate_of_one(url, plain_rows)
 
-        rates = [median(one) for one in in_turns([formal, verified, peer], sizes.repeats)]
+        rates = [median(one) for one in in_turns([formal, verified, peer], sizes.repeats, warm_up=sizes.warm_up)]
         found += _rows(name, GOALS[kind], *rates)
     return found
 

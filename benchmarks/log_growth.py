@@ -33,7 +33,7 @@ def rows(workshop: Workshop) -> list[Row]:
             with workshop.new_log(kind, sizes.small) as ledger:
                 return load_of_log(ledger, shares(), check_form)
 
-        loads = in_turns([of_large, of_small], sizes.repeats)
+        loads = in_turns([of_large, of_small], sizes.repeats, warm_up=sizes.warm_up)
         at_large, at_small = (median_load(one) for one in loads)
         share = at_large.per_s / at_small.per_s
         found.append(

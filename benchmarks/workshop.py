@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -32,13 +33,15 @@ VKEY = format_vkey(ORIGIN, LOG_KEY.public_key())
 class Sizes:
     """How much is measured.
 
-    repeats: rounds that medians are taken of. clients: threads that append. each, ruled_each, plain_each: entries of
-    one client, of one under the plant's rules, and of one of the peer's. bulk, plain_bulk: entries of an import, and of
-    the peer's. verified: entries of the log that is verified for its speed. small, large: entries of the small and the
-    large log. proofs: at places drawn at random. warm_proofs: made between the first series of these and the second.
+    repeats: rounds that medians are taken of. warm_up: whether one before them does not count. clients: threads that
+    append. each, ruled_each, plain_each: entries of one client, of one under the plant's rules, and of one of the
+    peer's. bulk, plain_bulk: entries of an import, and of the peer's. verified: entries of the log that is verified for
+    its speed. small, large: entries of the small and the large log. proofs: at places drawn at random. warm_proofs: made
+    between the first series of these and the second.
     """
 
     repeats: int
+    warm_up: bool
     clients: int
     each: int
     ruled_each: int
@@ -52,8 +55,8 @@ class Sizes:
     warm_proofs: int
 
 
-FULL = Sizes(5, 16, 300, 80, 60, 50_000, 1_000, 200_000, 1_000, 1_000_000, 100, 1_000)
-QUICK = Sizes(1, 16, 10, 5, 3, 1_500, 20, 1_500, 500, 3_000, 20, 20)
+FULL = Sizes(5, True, 16, 300, 80, 60, 50_000, 1_000, 200_000, 1_000, 1_000_000, 100, 1_000)
+QUICK = Sizes(1, False, 16, 10, 5, 3, 1_500, 20, 1_500, 500, 3_000, 20, 20)
 
 
 def now() -> datetime:
@@ -75,12 +78,22 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stack.close()
+        self._stack.close()  # first the logs, then server and folder
 
     @cached_property
-    def postgres(self) -> PostgresServer:
-        """A PostgreSQL server with its settings as they come, so that every commit is synced."""
-        return self._stack.enter_context(new_server())
+    def _sqlite_template(self) -> Path:
+        """A file with the log's schema, to be copied."""
+        path = self.folder / "template.db"
+        upgrade(f"sqlite:///{path}")
+        return path
+
+    @cached_property
+    def _postgres(self) -> PostgresServer:
+        """A server with its settings as they come, so that every commit is synced, and a database to be copied."""
+        server = self._stack.enter_context(new_server())
+        server.execute("CREATE DATABASE {}", "template")
+        upgrade(server.url("template"))
+        return server
 
     @contextmanager
     def database(self, kind: str) -> Iterator[str]:
@@ -88,20 +101,14 @@ class Workshop:
         name = f"bench_{next(self._numbers)}"
         if kind == "sqlite":
             path = self.folder / f"{name}.db"
-            url = f"sqlite:///{path}"
+            shutil.copyfile(self._sqlite_template, path)
+            yield f"sqlite:///{path}"
+            for ending in ("", "-wal", "-shm"):
+                Path(f"{path}{ending}").unlink(missing_ok=True)
         else:
-            self.postgres.execute("CREATE DATABASE {}", name)
-            url = self.postgres.url(name)
-        upgrade(url)
-        try:
-            yield url
-        finally:
-            if kind == "sqlite":
-                for ending in ("", "-wal", "-shm"):
-                    with suppress(FileNotFoundError):
-                        os.remove(f"{path}{ending}")
-            else:
-                self.postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
+            self._postgres.execute("CREATE DATABASE {} TEMPLATE {}", name, "template")
+            yield self._postgres.url(name)
+            self._postgres.execute("DROP DATABASE {} WITH (FORCE)", name)
 
     @contextmanager
     def new_log(self, kind: str, count: int = 0) -> Iterator[Ledger]:

@@ -63,7 +63,13 @@ def test_a_wrong_command_shows_the_usage_and_exits_with_2(arguments: list[str]) 
     assert "./run test" in done.stderr
 
 
-@pytest.mark.parametrize("verb", ["demo", "test", "check", "serve"])
+def test_an_unknown_benchmark_exits_with_2_and_names_those_there_are() -> None:
+    done = run(ROOT, "bench", "lgo")
+    assert done.returncode == 2
+    assert "there are: log" in done.stderr
+
+
+@pytest.mark.parametrize("verb", ["demo", "test", "check", "serve", "bench"])
 def test_without_python_it_says_the_line_to_type_and_exits_with_3(bare_machine: Path, verb: str) -> None:
     done = run(bare_machine, verb, path=str(bare_machine / "tools"))
     assert done.returncode == 3
