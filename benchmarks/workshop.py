@@ -36,8 +36,8 @@ class Sizes:
     repeats: rounds that medians are taken of. warm_up: whether one before them does not count. clients: threads that
     append. each, ruled_each, plain_each: entries of one client, of one under the plant's rules, and of one of the
     peer's. bulk, plain_bulk: entries of an import, and of the peer's. verified: entries of the log that is verified for
-    its speed. small, large: entries of the small and the large log. proofs: at places drawn at random. warm_proofs: made
-    between the first series of these and the second.
+    its speed. small, large: entries of the small and the large log. proofs: at places drawn at random. warm_proofs:
+    made between the first series of these and the second.
     """
 
     repeats: int
