@@ -15,7 +15,8 @@ from certificates.checklist import sentence_of, wrong
 from certificates.evidence import body_of
 from certificates.log_checks import ISSUING_ROLES
 from ledger.errors import BadSignatureError, LedgerError, VerificationError
-from ledger.log.cosignature import WitnessPolicy, cosignatures_of
+from ledger.log.checkpoint import parse_checkpoint
+from ledger.log.cosignature import WitnessPolicy, cosignatures_of, without_cosignatures
 from ledger.log.envelope import Envelope
 from ledger.log.forms import parse_base64
 from ledger.log.keyring import Keyring, Signed
@@ -80,6 +81,18 @@ def checkpoint_dates(
             stamped = verify_timestamp(parse_base64(timestamp, "/timestamp"), note, tsa_roots)
             dates.append((stamped_bytes(note).decode("utf-8"), stamped.gen_time))
     return dates
+
+
+def without_revoked_witnesses(note: str, witnesses: WitnessPolicy, envelopes: Sequence[Envelope]) -> str:
+    """The note without the lines of witnesses that an entry under it revokes: theirs count for nothing.
+
+    A note or entries that cannot be read are for the checks of their own.
+    """
+    try:
+        size = parse_checkpoint(note)[0].tree_size
+        return without_cosignatures(note, keys_of(envelopes).revoked_witnesses(witnesses.witnesses, size))
+    except LedgerError:
+        return note
 
 
 def check_entry_signatures(envelopes: Sequence[Envelope]) -> str:

@@ -41,7 +41,14 @@ from certificates.container import Container, SignedBytes, find_signed_bytes, re
 from certificates.content import Head, head_of
 from certificates.embedded import CONTENT_FILE, EVIDENCE_FILE, read_certificate
 from certificates.evidence import Evidence, differing_masses, first_difference, parse_evidence, recompute_content
-from certificates.key_checks import check_entry_signatures, check_note, checkpoint_dates, doubt, keys_of
+from certificates.key_checks import (
+    check_entry_signatures,
+    check_note,
+    checkpoint_dates,
+    doubt,
+    keys_of,
+    without_revoked_witnesses,
+)
 from certificates.log_checks import (
     MAX_CLOCK_SKEW,
     check_checkpoint_time,
@@ -144,9 +151,10 @@ def verify_certificate(
     checks.run(ISSUANCE, lambda: check_issuance(content, head, envelopes, covered, container.leaf))
     checks.run(TIMES, lambda: _check_times(container, covered, roots, envelopes, head, now))
     checks.run(INCLUSION, lambda: check_inclusion(evidence, head))
-    dated = checkpoint_dates(evidence.checkpoint, evidence.timestamp, trust.witnesses, trust.tsa_roots)
+    cosigned = without_revoked_witnesses(evidence.checkpoint, trust.witnesses, envelopes)
+    dated = checkpoint_dates(cosigned, evidence.timestamp, trust.witnesses, trust.tsa_roots)
     _check_checkpoint(checks, evidence, head, rings, envelopes, dated)
-    checks.add(check_witnesses(evidence.checkpoint, trust.witnesses, envelopes[-1], now))
+    checks.add(check_witnesses(cosigned, trust.witnesses, envelopes[-1], now))
     _check_checkpoint_time(checks, evidence, envelopes[-1], trust.tsa_roots)
     _check_entries(checks, envelopes)
     checks.run(ARITHMETIC, lambda: _check_arithmetic(content, envelopes[:-1], evidence))

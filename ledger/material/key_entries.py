@@ -12,6 +12,7 @@ from pydantic import Field, StrictInt, StringConstraints, model_validator
 
 from ledger.errors import InputError
 from ledger.log.checkpoint import parse_vkey
+from ledger.log.cosignature import parse_witness_vkey
 from ledger.material.fields import Body, FieldError, Id, Text
 
 Kid = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{16}$")]
@@ -108,6 +109,11 @@ class KeyRevoked(Body):
             raise FieldError("key", self.key, expected)
         if self.kind == "log":
             _check_vkey("key", self.key)
+        if self.kind == "witness":
+            try:
+                parse_witness_vkey(self.key)
+            except InputError as error:
+                raise FieldError("key", self.key, error.problems[0].expected) from None
         return self
 
 

@@ -18,13 +18,13 @@ So a key that was taken can still revoke, which harms nobody's trust, and not un
 operator.
 
 Keys of the log itself: `followed` carries a trusted history (`ledger.log.keyring`, with its own table) through these
-entries. Issuers' and witnesses' keys: `Keys.revoked`.
+entries. Issuers' keys: `Keys.revoked`; witnesses': `Keys.revoked_witnesses`.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from ledger.errors import BadSignatureError, DuplicateIdError, InputError, RuleError, UnknownIdError, problem
 from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import parse_vkey
+from ledger.log.cosignature import WitnessKey, format_witness_vkey
 from ledger.log.keyring import Keyring, Revocation, check_handover, single_key
 from ledger.log.statement import key_id, pre_authentication_encoding
 from ledger.material.entries import ActorKey
@@ -262,6 +263,14 @@ class Keys:
                     since = min(since, key.compromised_from_seq)
                 keys = replace(keys, actors={**keys.actors, key.kid: replace(key, compromised_from_seq=since)})
         return keys
+
+    def revoked_witnesses(self, witnesses: Sequence[WitnessKey], tree_size: int) -> list[WitnessKey]:
+        """Those of the witnesses that one of the first tree_size entries revokes: their lines count for nothing there.
+
+        Under an earlier checkpoint they do: it was co-signed while the witness was trusted.
+        """
+        seqs = {name: seq for (kind, name), (seq, _) in self.revoked.items() if kind == "witness"}
+        return [one for one in witnesses if seqs.get(format_witness_vkey(one), tree_size) < tree_size]
 
     def is_flagged(self, seq: int, kid: str) -> bool:
         """Whether entry seq is signed with a key that, by a later revocation, somebody else may have held by then.

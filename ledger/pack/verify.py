@@ -1497,7 +1497,8 @@ def check_trust(notes: Notes, signers: Signers, needed: int, wanted: Wanted, rep
                 detail += "; a key that you gave was revoked: ask the log's owner for the present one"
             report.fail("trusted-key", detail, field="checkpoint")
         report.hold("trusted-key")
-    signed = [one.name for one in notes.witnesses if notes.newest is not None and one.signatures(notes.newest)]
+    trusted_still = [one for one in notes.witnesses if ("witness", one.text) not in signers.revoked]
+    signed = [one.name for one in trusted_still if notes.newest is not None and one.signatures(notes.newest)]
     if len(signed) < needed:
         have = ", ".join(signed) or "nobody"
         report.fail("witness-policy", f"{needed} needed, {len(signed)} have signed: {have}", field="checkpoint")

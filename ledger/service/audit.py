@@ -331,10 +331,16 @@ class _Audit:
             self.held[COSIGNATURES] = f"the lines of known witnesses under {cosigned} of {count} checkpoints hold"
 
     def _cosigned(self, tree_size: int, note: str) -> tuple[datetime | None, int]:
-        """The earliest date that a known witness gave the note, and how many have."""
+        """The date by which as many known witnesses as are needed have co-signed the note, and how many have at all.
+
+        One at least must have; those that the log has revoked by then do not count.
+        """
+        policy = self.ledger.witnesses
+        revoked = self.walk.keys.revoked_witnesses(policy.witnesses, tree_size)
+        needed = max(1, policy.needed)
         try:
-            times = [time for _, time in cosignatures_of(note, self.ledger.witnesses.witnesses)]
-            return (datetime.fromtimestamp(min(times), UTC) if times else None), len(times)
+            times = sorted(time for _, time in cosignatures_of(note, [w for w in policy.witnesses if w not in revoked]))
+            return (datetime.fromtimestamp(times[needed - 1], UTC) if len(times) >= needed else None), len(times)
         except MalformedProofError:
             return None, 0  # not a note at all: a finding elsewhere
         except (VerificationError, ValueError, OverflowError, OSError) as error:  # the last three: no date of this era

@@ -8,6 +8,7 @@ from ledger.log.cosignature import CHECK, check_policy, holds_lines_of, without_
 from ledger.log.tiles import consistency_path
 from ledger.report import Check, Outcome, failed
 from ledger.service.context import AskWitnesses, Ledger
+from ledger.service.read import plant_of
 from ledger.store.checkpoint_rows import keep_checkpoint
 from ledger.store.database import read_transaction, write_transaction
 from ledger.store.tile_rows import StoredTiles
@@ -72,7 +73,9 @@ def _ask(ledger: Ledger, note: str, ask: AskWitnesses | None) -> tuple[str, list
 
 
 def _require(ledger: Ledger, note: str, findings: list[Check], what: str, next_step: str) -> None:
-    check = check_policy(note, ledger.witnesses, ledger.now())
+    keys, witnesses = plant_of(ledger).keys, ledger.witnesses.witnesses
+    counting = without_cosignatures(note, keys.revoked_witnesses(witnesses, parse_checkpoint(note)[0].tree_size))
+    check = check_policy(counting, ledger.witnesses, ledger.now())
     if check.outcome is not Outcome.PASSED:
         needed = f"{ledger.witnesses.needed} witnesses under the checkpoint of {what}"
         reasons = [Problem("/witnesses", finding.detail, "a cosignature", next_step) for finding in findings]

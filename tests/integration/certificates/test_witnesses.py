@@ -20,14 +20,21 @@ from certificates.verify import Trust
 from ledger.errors import InputError, StoreError
 from ledger.log.add_checkpoint import COSIGNED, AddCheckpoint
 from ledger.log.checkpoint import parse_vkey
-from ledger.log.cosignature import WitnessPolicy, add_signature_lines, cosign, make_witness_key
+from ledger.log.cosignature import (
+    WitnessPolicy,
+    add_signature_lines,
+    cosign,
+    format_witness_vkey,
+    make_witness_key,
+)
 from ledger.report import Check, Outcome
 from ledger.service.checkpoints import newest_checkpoint
 from ledger.service.context import AskWitnesses, Ledger
+from ledger.service.key_changes import revoke_key
 from ledger.service.read import state_of
 from tests.certified_plant import NOW, CertifiedPlant, embedded, failed_checks, forge, make_certified_plant, verify
 from tests.served_witness import serve
-from tests.store_samples import VKEY
+from tests.store_samples import ACTOR, VKEY
 from tests.witness_samples import KEYS
 
 NAMES = ("witness.example.com/w1", "buyer.example.com/witness")
@@ -234,6 +241,22 @@ def test_a_cosignature_from_the_verifier_s_future_fails(plant: WitnessedPlant, i
 def test_a_policy_cannot_demand_more_than_it_names(plant: WitnessedPlant) -> None:
     with pytest.raises(InputError):
         plant.policy(3)
+
+
+def test_a_witness_that_the_log_has_revoked_counts_no_more(own_plant: CertifiedPlant, tmp_path: Path) -> None:
+    make_witness(tmp_path / "w", NAMES[0])
+    witness = open_witness(tmp_path / "w", own_plant.ledger.now)
+    witness.store.add_log_key(parse_vkey(VKEY))
+    plant = WitnessedPlant(own_plant, (witness,))
+    before = plant.issue(1, witness)
+    vkey = format_witness_vkey(plant.policy(1).witnesses[0])
+    revoke_key(own_plant.ledger, "witness", vkey, "their server was taken over", ACTOR)
+    with pytest.raises(StoreError, match="0 of the 1 witnesses needed"):
+        plant.issue(1, witness)
+    after = plant.issue(0, witness)  # a dishonest issuer takes the line all the same
+    assert witness_check(before.pdf, plant.trust(1)).outcome is Outcome.PASSED
+    assert NAMES[0] in embedded(after.pdf)[1]["checkpoint"]
+    assert witness_check(after.pdf, plant.trust(1)).outcome is Outcome.FAILED
 
 
 def test_over_http_a_certificate_is_issued_with_the_witness_s_line(plant: WitnessedPlant) -> None:

@@ -10,12 +10,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.log.checkpoint import format_vkey
+from ledger.log.cosignature import WitnessPolicy, add_signature_lines, format_witness_vkey
 from ledger.log.keyring import sign_handover
 from ledger.pack.verify import Report, VerifierKey, Wanted, check_pack, no_progress, parse_verifier_key
 from ledger.service.append import Draft, actor_key_body, append_entries, register_actor
+from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Ledger, make_actor
 from ledger.service.imports import import_signed
 from ledger.service.pack import export_pack
+from ledger.service.witnesses import cosigned
 from tests.pack_samples import SECOND_ACTOR_KEY, SECOND_LOG_KEY, SECOND_VKEY, base64_text
 from tests.store_samples import (
     ACTOR,
@@ -28,6 +31,7 @@ from tests.store_samples import (
     signed_elsewhere,
     start_log,
 )
+from tests.witness_samples import WITNESSES, line_of
 
 
 @pytest.fixture
@@ -133,3 +137,15 @@ def test_a_key_or_an_erasure_by_a_laboratory_is_found(
     report = checked(ledger, tmp_path / "pack.zip", VKEY)
     (found,) = report.findings
     assert (found.check, found.seq, found.field) == ("entry-key", 5, "/stmt/kid")
+
+
+def test_a_witness_that_the_log_has_revoked_confirms_nothing_of_it(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.witnesses = WitnessPolicy(1, WITNESSES[:1])
+    ledger.ask_witnesses = lambda note, _path_from: (add_signature_lines(note, [line_of(0, note)]), [])
+    cosigned(ledger, make_checkpoint(ledger))
+    assert checked(ledger, tmp_path / "before.zip", VKEY).findings == []
+    body = {"kind": "witness", "key": format_witness_vkey(WITNESSES[0]), "reason": "their server was taken over"}
+    append_entries(ledger, [Draft("key_revoked", body)], ACTOR)
+    cosigned(ledger, make_checkpoint(ledger))
+    (found,) = checked(ledger, tmp_path / "after.zip", VKEY).findings
+    assert found.check == "witness-policy"

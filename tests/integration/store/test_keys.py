@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import BadSignatureError, ConflictError, InputError, LedgerError, RuleError, StoreError
 from ledger.log.checkpoint import format_vkey, make_verifier_key, parse_checkpoint, sign_checkpoint, verify_checkpoint
+from ledger.log.cosignature import WitnessPolicy, add_signature_lines
 from ledger.log.forms import format_base64
 from ledger.log.keyring import Keyring, LogKey, sign_handover, single_key
 from ledger.report import Check, Outcome
@@ -29,7 +31,9 @@ from ledger.service.key_changes import (
 )
 from ledger.service.log_keys import signed_by
 from ledger.service.read import head, plant_of
+from ledger.service.witnesses import cosigned
 from tests.store_samples import ACTOR, LOG_KEY, ORIGIN, STRANGER, VKEY, receipt, signed_elsewhere
+from tests.witness_samples import WITNESSES, line_of
 
 NEW_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(96, 128)))
 NEW_ACTOR_KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(128, 160)))
@@ -169,6 +173,21 @@ def test_a_revoked_log_key_signs_no_more_and_the_new_one_beside_it_does(ledger: 
     with pytest.raises(BadSignatureError, match=f"entry {revoked.seq} revokes the key"):
         ring.verify(undated)
     assert retire_log_key(both, OLD, ACTOR) is None, "revoking has ended it"
+
+
+def test_what_a_stolen_log_key_signed_is_dated_by_as_many_witnesses_as_are_needed(ledger: Ledger) -> None:
+    both = replace(rotated(ledger), witnesses=WitnessPolicy(2, WITNESSES))
+    undated = make_checkpoint(ledger)  # by the old key alone
+    revoke_key(both, "log", find_log_key(both, OLD.key_hash.hex()), "stolen", ACTOR)
+    make_checkpoint(both)
+    hour_before = int(datetime(2026, 5, 4, 7, tzinfo=UTC).timestamp())  # the log's clock begins at eight
+    outcomes = []
+    for which in (0, 1):
+        line = line_of(which, undated, hour_before)
+        cosigned(both, undated, lambda note, _path_from, line=line: (add_signature_lines(note, [line]), []))
+        counted = [check for check in verify_log(both, VKEY) if "count for nothing" in check.detail]
+        outcomes.append(len(counted))
+    assert outcomes == [1, 0], "one of two that are needed dates nothing"
 
 
 def test_a_handover_while_others_log_is_said_of_the_size_that_it_gets(ledger: Ledger) -> None:

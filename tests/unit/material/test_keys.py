@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.errors import DuplicateIdError, InputError, LedgerError, RuleError, UnknownIdError
 from ledger.log.checkpoint import format_vkey, parse_vkey
+from ledger.log.cosignature import format_witness_vkey
 from ledger.log.keyring import LogKey, Revocation, sign_handover, single_key
 from ledger.log.statement import key_id
 from ledger.material.batch import fold_plant
@@ -20,6 +21,7 @@ from ledger.material.key_entries import ActorKeyRotated, KeyRevoked, LogKeyAdded
 from ledger.material.keys import NO_KEYS, Keys, actor_keys, followed, possession_bytes
 from ledger.material.private import PrivateErased
 from tests.log_samples import ORIGIN
+from tests.witness_samples import WITNESSES
 
 
 def private(number: int) -> Ed25519PrivateKey:
@@ -243,12 +245,19 @@ def test_a_revocation_of_what_is_unknown_or_revoked_or_from_a_later_entry_on_is_
     ("kind", "key"),
     [
         ("actor", vkey(1)), ("actor", kid(1).upper()), ("log", kid(1)), ("log", vkey(1)[:-2] + "A="),
-        ("issuer", kid(1)), ("issuer", "AB" * 32), ("witness", "x"), ("tsa", kid(1)),
+        ("issuer", kid(1)), ("issuer", "AB" * 32), ("witness", "x"), ("witness", vkey(1)), ("tsa", kid(1)),
     ],
 )  # fmt: skip
 def test_a_revocation_names_the_key_as_its_kind_is_named(kind: str, key: str) -> None:
     with pytest.raises(InputError):
         revoked(key, kind)
+
+
+def test_a_witness_counts_for_nothing_under_a_checkpoint_that_holds_its_revocation() -> None:
+    keys = NO_KEYS.with_entry(9, revoked(format_witness_vkey(WITNESSES[1]), "witness"))
+    assert keys.revoked_witnesses(WITNESSES, 9) == []
+    assert keys.revoked_witnesses(WITNESSES, 10) == [WITNESSES[1]]
+    assert NO_KEYS.revoked_witnesses(WITNESSES, 10) == []
 
 
 # The log's keys
