@@ -66,6 +66,8 @@ def show(
     with reported():
         values = show_private(open_ledger(load_settings()), seq, field or ())
     print_json(values)
+    if not values:
+        tell("No private value of this entry is kept. `private list` says whether it had any, and what erased them.")
 
 
 @app.command()

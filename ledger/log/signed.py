@@ -44,7 +44,7 @@ class SignedStatement:
 
     statement_bytes: bytes
     signature: bytes
-    private: Mapping[str, tuple[bytes, Json]] = field(default_factory=dict)
+    private: Mapping[str, tuple[bytes, Json]] = field(default_factory=dict, repr=False)
     client_id: str | None = None
 
 
@@ -61,7 +61,7 @@ class CheckedStatement:
     content_sha256: str
     statement_bytes: bytes
     signature: bytes
-    private: Mapping[str, tuple[bytes, Json]]
+    private: Mapping[str, tuple[bytes, Json]] = field(repr=False)
     client_id: str | None
 
     @cached_property

@@ -32,7 +32,7 @@ class Draft:
 
     entry_type: str
     body: Mapping[str, Any]
-    private: Mapping[str, Json] = field(default_factory=dict)
+    private: Mapping[str, Json] = field(default_factory=dict, repr=False)
     at: str | None = None
     statement_id: str | None = None
     client_id: str | None = None

@@ -16,9 +16,11 @@ from sqlalchemy import event, make_url
 
 from ledger.errors import ConflictError, InputError, RuleError, StoreError, UnknownIdError, VerificationError
 from ledger.log.checkpoint import parse_vkey
-from ledger.log.disclosure import check_disclosure, format_disclosure
+from ledger.log.disclosure import DisclosedField, check_disclosure, format_disclosure
 from ledger.log.envelope import parse_envelope
 from ledger.log.proof import verify_tlog_proof
+from ledger.log.signed import SignedStatement, make_signed
+from ledger.log.statement import Statement, commitment
 from ledger.report import Check, Outcome, all_hold
 from ledger.service import private_fields
 from ledger.service.append import Draft, append_entries
@@ -35,11 +37,12 @@ from ledger.service.private_fields import (
     show_private,
 )
 from ledger.service.read import entry_bytes, head, private_values
+from ledger.service.submissions import Submission
 from ledger.store import repository
 from ledger.store.backup import backup, restore
 from ledger.store.database import make_engine, read_transaction, upgrade, write_transaction
 from ledger.store.private_rows import open_row
-from ledger.store.vault import SealedField, Vault
+from ledger.store.vault import PrivateField, SealedField, Vault
 from tests.postgres import PostgresServer
 from tests.store_samples import ACTOR, ORIGIN, VKEY, execute, make_ledger, receipt, start_log
 
@@ -182,6 +185,25 @@ def test_a_key_is_on_disk_before_the_row_that_needs_it_is_written(
     (made,) = key_files(ledger) - before
     folder = ledger.vault.folder.resolve()
     assert seen[:4] == [str(folder / made), str(folder), "row", "commit"]
+
+
+def test_what_a_traceback_or_a_log_shows_of_an_object_holds_no_private_value() -> None:
+    draft = Draft("party", {"party_id": "P-9"}, private={"name": SUPPLIER})
+    private = {"name": (bytes(32), SUPPLIER)}
+    statement = Statement(
+        "party",
+        "01890000-0000-7000-8fff-000000000001",
+        "2026-05-04T08:00:00.000000Z",
+        ACTOR.actor,
+        ACTOR.kid,
+        {"party_id": "P-9"},
+        {"name": commitment(bytes(32), SUPPLIER)},
+    )
+    checked = make_signed(statement, ACTOR.private_key, private)
+    sent = SignedStatement(checked.statement_bytes, checked.signature, private)
+    field = PrivateField(3, "name", "party/P-9", bytes(32), SUPPLIER)
+    for shown in (draft, checked, sent, field, DisclosedField(bytes(32), SUPPLIER), Submission([draft], ACTOR)):
+        assert SUPPLIER not in repr(shown)
 
 
 def test_a_log_without_private_values_needs_no_vault(ledger: Ledger, tmp_path: Path) -> None:
