@@ -35,7 +35,7 @@ from ledger.errors import BadSignatureError, DuplicateIdError, InputError, RuleE
 from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import parse_vkey
 from ledger.log.cosignature import WitnessKey, format_witness_vkey
-from ledger.log.keyring import Keyring, Revocation, check_handover, single_key
+from ledger.log.keyring import MAX_KEYS, Keyring, Revocation, check_handover, single_key
 from ledger.log.statement import key_id, pre_authentication_encoding
 from ledger.material.entries import ActorKey
 from ledger.material.fields import Body
@@ -150,6 +150,9 @@ class Keys:
         ranges = dict(self.log_ranges) or {body.old_vkey: (0, None)}
         if body.vkey in ranges or ("log", body.vkey) in self.revoked:
             raise DuplicateIdError(problem("/vkey", body.vkey, "a key that the log has not had", "Make a new key."))
+        if len(ranges) >= MAX_KEYS:
+            expected = f"at most {MAX_KEYS} keys in a log's life: no verifier reads a longer history"
+            raise RuleError(problem("/vkey", body.vkey, expected, "Keep the present key, or begin another log."))
         if not self._signs(ranges, body.old_vkey, body.from_size):
             raise RuleError(
                 problem("/old_vkey", body.old_vkey, "a key that signs the log's checkpoints now", "See `key list`.")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ledger.errors import DuplicateIdError, InputError, LedgerError, RuleError, UnknownIdError
 from ledger.log.checkpoint import format_vkey, parse_vkey
 from ledger.log.cosignature import format_witness_vkey
-from ledger.log.keyring import LogKey, Revocation, sign_handover, single_key
+from ledger.log.keyring import MAX_KEYS, LogKey, Revocation, sign_handover, single_key
 from ledger.log.statement import key_id
 from ledger.material.batch import fold_plant
 from ledger.material.chemistry import atomic_masses
@@ -273,6 +273,15 @@ def test_log_keys_hand_over_retire_and_are_revoked_by_place() -> None:
     assert keys.seqs == (0, 10, 20, 30, 31)
     keys = keys.with_entry(40, revoked(vkey(7), "log"))
     assert keys.log_ranges[vkey(7)] == (0, 21)
+
+
+def test_a_log_takes_no_key_more_than_a_history_can_hold() -> None:
+    keys = NO_KEYS
+    for number in range(1, MAX_KEYS):  # from key 1 to 2, ... to the 64th
+        keys = keys.with_entry(number, added(number, number + 1, number))
+    assert len(keys.log_ranges) == MAX_KEYS
+    with pytest.raises(RuleError, match="at most 64 keys"):
+        keys.with_entry(MAX_KEYS, added(MAX_KEYS, MAX_KEYS + 1, MAX_KEYS))
 
 
 def overlap() -> Keys:
