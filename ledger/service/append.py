@@ -202,23 +202,34 @@ def _foreign_submission(
     Raises: InputError with the problems of all that are not of their form, BadSignatureError of all false signatures.
     """
     in_list = len(signed) > 1 if listed is None else listed
-    items = _each(_each(signed, check_form, in_list), open_verifier(ledger), in_list)
+    items = _each(_each(signed, check_form, in_list), Verifier(ledger), in_list)
     return Submission(items, None, tenant, in_list, None, progress)
 
 
-def open_verifier(ledger: Ledger) -> Callable[[CheckedStatement], ForeignStatement]:
-    """A function that verifies signatures of statements, one after the other, where the log or an earlier statement
-    names their key. It raises BadSignatureError; this one StoreError or VerificationError, as `state_of`."""
-    keys = {kid: key.public_key for kid, key in state_of(ledger).plant.keys.actors.items()}
+class Verifier:
+    """Verifies signatures of statements, one after the other, with the keys that the log or an earlier one names.
 
-    def verified(checked: CheckedStatement) -> ForeignStatement:
-        keys.update((kid, key) for kid, key in _registers(checked.statement).items() if kid not in keys)
-        key = keys.get(checked.statement.kid)
+    Raises, when made and by `refresh`: StoreError or VerificationError, as `state_of`.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._keys: dict[str, Ed25519PublicKey] = {}
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Get to know the keys that were registered since."""
+        actors = state_of(self._ledger).plant.keys.actors
+        self._keys.update((kid, key.public_key) for kid, key in actors.items())
+
+    def __call__(self, checked: CheckedStatement) -> ForeignStatement:
+        """The statement and the key it was verified with, if that is known. Raises: BadSignatureError."""
+        registered = _registers(checked.statement)
+        self._keys.update((kid, key) for kid, key in registered.items() if kid not in self._keys)
+        key = self._keys.get(checked.statement.kid)
         if key is not None:
             verify_signature(checked, key)
         return ForeignStatement(checked, key)
-
-    return verified
 
 
 def _registers(statement: Statement) -> Mapping[str, Ed25519PublicKey]:

@@ -19,7 +19,7 @@ from ledger.log.forms import format_time
 from ledger.log.signed import CheckedStatement, SignedStatement, check_form, check_tenant, make_signed
 from ledger.log.statement import Statement
 from ledger.service.admission import open_admission, sent_field
-from ledger.service.append import open_verifier
+from ledger.service.append import Verifier
 from ledger.service.context import Actor, Ledger
 from ledger.service.entry_types import parse_entry_body
 from ledger.service.submissions import Appended, Draft, Submission
@@ -64,7 +64,7 @@ def accept_signed(ledger: Ledger, signed: SignedStatement, tenant: str = "") -> 
     Raises also: BadSignatureError if the log knows its key and the signature is not by it.
     """
     checked = check_form(signed)
-    open_verifier(ledger)(checked)
+    Verifier(ledger)(checked)
     return _accept(ledger, checked, tenant)
 
 
@@ -99,8 +99,16 @@ def plant_desk(ledger: Ledger) -> Desk[Submission, list[Appended]]:
     """Submissions under the rules of the plant, their signatures verified."""
 
     def open_reader() -> Callable[[CheckedStatement, str], Submission]:
-        verified = open_verifier(ledger)
-        return lambda checked, tenant: Submission([verified(checked)], None, tenant)
+        verify = Verifier(ledger)
+
+        def make(checked: CheckedStatement, tenant: str) -> Submission:
+            item = verify(checked)
+            if item.verified_with is None:  # its key may have been registered since
+                verify.refresh()
+                item = verify(checked)
+            return Submission([item], None, tenant)
+
+        return make
 
     return Desk(open_reader, open_admission(ledger), _describe)
 

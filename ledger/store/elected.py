@@ -14,6 +14,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -53,8 +54,9 @@ ResultT = TypeVar("ResultT")
 class Desk(Generic[SubmissionT, ResultT]):
     """How the level above reads submissions, admits them and tells what became of them.
 
-    open_reader: called before each transaction, for a function that makes a submission for the admission from a
-    statement that is of its form, and its tenant; it may refuse it.
+    open_reader: called at the beginning of an office, for a function that makes a submission for the admission from a
+    statement that is of its form, and its tenant; it may refuse it. It is called outside of transactions, in the order
+    of the queue, perhaps before earlier ones are in the log.
     open_admission: as for a group commit.
     describe: entry number and outcome, as JSON, of what was admitted; called when it is written.
     """
@@ -172,11 +174,14 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
             self._stopping.wait(self._retry_s)
 
     def take_office(self) -> Office[SubmissionT, ResultT]:
-        """Take office without an election; for whoever knows why, such as a test."""
+        """Take office. Without having won the election: for whoever knows why, such as a test."""
+        make = self._desk.open_reader()  # reads what it needs to begin with: that may take longer than a round
+        self._election.end_former()
         return Office(
             self._engine,
             self._origin,
             self._desk,
+            make,
             take_office(self._engine, self._origin),
             vault=self._vault,
             batch_rows=self._batch_rows,
@@ -188,13 +193,12 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
 
         Returns: whether the disk has failed. Raises: LedgerError if the office could not be taken.
         """
-        self._desk.open_reader()  # reads whatever it needs to begin with: that may take longer than a round
-        self._election.end_former()
         office = self.take_office()
         self._report(TookOffice(office.epoch))
         try:
             return self._do_rounds(office)
         finally:
+            office.leave()
             self._report(LeftOffice(office.epoch))
 
     def _do_rounds(self, office: Office[SubmissionT, ResultT]) -> bool:
@@ -227,6 +231,7 @@ class Office(Generic[SubmissionT, ResultT]):
         engine: Engine,
         origin: str,
         desk: Desk[SubmissionT, ResultT],
+        make: Callable[[CheckedStatement, str], SubmissionT],
         epoch: int,
         *,
         vault: Vault | None,
@@ -236,9 +241,11 @@ class Office(Generic[SubmissionT, ResultT]):
         self.epoch = epoch
         self._engine = engine
         self._origin = origin
-        self._desk = desk
+        self._make = make
         self._batch_rows = batch_rows
         self._faulty = faulty
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="submissions")
+        self._ahead: Future[list[_Read[SubmissionT]]] | None = None
         self._commit: GroupCommit[_Read[SubmissionT], bool] = GroupCommit(
             engine,
             origin,
@@ -259,19 +266,38 @@ class Office(Generic[SubmissionT, ResultT]):
         Raises: ConflictError if another has taken office; StoreError; BrokenLinkError if the log's end is damaged. The
         submissions then wait as before, or were settled, as far as the answer to a commit was lost.
         """
-        with read_transaction(self._engine) as connection:
-            rows = waiting(connection, self._origin, self._batch_rows, self._faulty)
-        if not rows:
+        ahead, self._ahead = self._ahead, None
+        reads = self._take() if ahead is None else ahead.result()
+        if not reads:
             return None
-        make = self._desk.open_reader()
-        futures = self._commit.run([_read(row, make) for row in rows])
+        if len(reads) == self._batch_rows:  # there are more: read them while these are written
+            ahead = self._reader.submit(self._take, [one.row.number for one in reads])
+        else:
+            ahead = None
+        done = self._settle(reads)
+        self._ahead = ahead
+        return done
+
+    def leave(self) -> None:
+        """End the thread that reads ahead."""
+        self._reader.shutdown(wait=True)
+
+    def _take(self, without: Sequence[int] = ()) -> list[_Read[SubmissionT]]:
+        """The next rows that wait, read. without: numbers of those that are about to be settled."""
+        with read_transaction(self._engine) as connection:
+            rows = waiting(connection, self._origin, self._batch_rows, [*self._faulty, *without])
+        return [_read(row, self._make) for row in rows]
+
+    def _settle(self, reads: Sequence[_Read[SubmissionT]]) -> Round:
+        """One transaction."""
+        futures = self._commit.run(reads)
         errors = [future.exception() for future in futures]
         if all(isinstance(error, LedgerError) for error in errors):
             raise next(error for error in errors if error is not None)
-        faulty = tuple(row.number for row, error in zip(rows, errors, strict=True) if error is not None)
+        faulty = tuple(one.row.number for one, error in zip(reads, errors, strict=True) if error is not None)
         self._faulty.update(faulty)
         refused = sum(future.result() for future, error in zip(futures, errors, strict=True) if error is None)
-        return Round(self.epoch, len(rows) - len(faulty) - refused, refused, faulty)
+        return Round(self.epoch, len(reads) - len(faulty) - refused, refused, faulty)
 
 
 def statement_desk(now: Callable[[], datetime]) -> Desk[Sent, list[Receipt]]:

@@ -19,7 +19,7 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine, text
 
 from ledger.errors import StoreError, problem
-from ledger.store.database import store_errors
+from ledger.store.database import single_write, store_errors
 
 SILENT_S = 20
 """How long the holder of PostgreSQL's lock may be silent. It speaks once a second, between two rounds."""
@@ -100,9 +100,8 @@ class AdvisoryLock:
 
     def end_former(self) -> None:
         """Have the server end it. That needs the same database role as the former winner's."""
-        assert self._connection is not None, "called by the winner"
-        with store_errors(self._engine):
-            self._connection.execute(_END_FORMER, {"name": self._name})
+        with single_write(self._engine) as connection:
+            connection.execute(_END_FORMER, {"name": self._name})
 
     def resign(self) -> None:
         """Close the connection."""

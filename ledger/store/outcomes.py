@@ -81,7 +81,8 @@ class Outcomes:
             try:
                 self._listen()
                 self._answer(numbers)
-                self._pause()
+                if self._waiting:
+                    self._pause()
             except StoreError:  # those who wait are told when their time is up: what was accepted is not lost
                 self._hang_up()
                 self._stopping.wait(POLL_S)
@@ -108,7 +109,7 @@ class Outcomes:
 
     def _pause(self) -> None:
         """Until something was settled in this log, perhaps, or POLL_S are over."""
-        driver = None if self._listening is None else self._listening.connection.driver_connection
+        driver = None if self._listening is None else self._listening.connection.dbapi_connection
         if not isinstance(driver, psycopg.Connection):
             self._stopping.wait(POLL_S)
             return

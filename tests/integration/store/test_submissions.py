@@ -32,7 +32,7 @@ from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import leaf_hash
 from ledger.log.signed import CheckedStatement, SignedStatement
 from ledger.report import all_hold
-from ledger.service.append import append_entries, create_log
+from ledger.service.append import Draft, actor_key_body, append_entries, create_log
 from ledger.service.audit import verify_log
 from ledger.service.context import Ledger, State
 from ledger.service.queued import (
@@ -143,6 +143,19 @@ def test_more_than_a_round_takes_wait_for_the_next_one(ledger: Ledger) -> None:
     done = [office.round() for _ in range(4)]
     assert [one and one.sequenced for one in done] == [2, 2, 1, None]
     assert batches_of(ledger) == [f"IN-{index}" for index in range(5)]
+
+
+@pytest.mark.parametrize("batch_rows", [1, 2])
+def test_a_key_that_is_registered_by_the_queue_signs_what_follows_in_it(ledger: Ledger, batch_rows: int) -> None:
+    registration = Draft("actor_key", actor_key_body(STRANGER, "operator"))
+    number_of(accept_draft(ledger, registration, ACTOR))
+    numbers = [number_of(accept_draft(ledger, receipt(f"IN-{index}"), STRANGER)) for index in range(3)]
+    office = ElectedSequencer(ledger.engine, ledger.origin, plant_desk(ledger), batch_rows=batch_rows).take_office()
+    while office.round():  # each batch is read while the one before is written
+        pass
+    office.leave()
+    assert [row_of(ledger, number).seq for number in numbers] == [START + 1, START + 2, START + 3]
+    assert_holds(ledger)
 
 
 def test_the_same_key_and_content_give_the_row_that_is_there_and_later_its_entry(ledger: Ledger) -> None:
@@ -644,6 +657,22 @@ def test_one_whose_lock_was_cut_notices_and_stands_again(
         number = number_of(accept(ledger, "IN-2"))
         assert wait_for(ledger.engine, ledger.origin, number, 20).state == "sequenced"
     assert_holds(ledger)
+
+
+def test_who_waits_is_woken_by_the_transaction_that_settles(
+    postgres_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = postgres_ledger
+    monkeypatch.setattr("ledger.store.outcomes.POLL_S", 30.0)
+    outcomes = Outcomes(ledger.engine, ledger.origin)
+    outcomes.start()
+    with serving(ledger):
+        number = number_of(accept(ledger, "IN-1"))
+        begun = time.monotonic()
+        assert outcomes.wait(number, 60).state == "sequenced"
+        assert time.monotonic() - begun < 20
+    # It ends at once, too, as nobody waits.
+    outcomes.stop()
 
 
 def test_who_listens_listens_again_after_the_connection_was_cut(postgres_ledger: Ledger) -> None:
