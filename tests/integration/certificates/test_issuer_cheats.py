@@ -451,7 +451,9 @@ def test_factor_records_beside_those_needed_are_detected(
     assert "the records that the content lists" in detail_of(verification, "arithmetic")
 
 
-@pytest.mark.parametrize("vkey", ["junk", format_vkey(ORIGIN, Ed25519PrivateKey.generate().public_key())])
+@pytest.mark.parametrize(
+    "vkey", ["junk", format_vkey(ORIGIN, Ed25519PrivateKey.generate().public_key())], ids=["junk", "another key"]
+)
 def test_another_verifier_key_than_that_of_the_checkpoint_is_detected(own_plant: CertifiedPlant, vkey: str) -> None:
     verification = with_evidence(own_plant, lambda evidence: evidence.update(vkey=vkey))
     assert failed_checks(verification) == ["checkpoint-signature"]
