@@ -55,7 +55,7 @@ def receipts(count: int, series: int = 0) -> Iterator[Statement]:
             body={
                 "batch_id": f"IN-{series}-{number}",
                 "site_id": "BEL",
-                "description": TEXT[:90],
+                "description": f"{TEXT[:80]} {number}",
                 "form": "magnets",
                 "consumer_class": "post-consumer",
                 "received_on": "2026-05-04",
