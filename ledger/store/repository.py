@@ -35,9 +35,10 @@ _INSERT_ENTRY_SQLITE = (
     "INSERT INTO entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_ENTRY_POSTGRESQL = (
+_INSERT_ENTRY_POSTGRESQL = (  # the rows as columns: one message to the server, however many they are
     "INSERT INTO entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
+    " SELECT * FROM unnest(%s::text[], %s::int8[], %s::bytea[], %s::bytea[], %s::text[], %s::text[], %s::text[],"
+    " %s::text[], %s::text[])"
 )
 _COPY_ENTRY = (
     "COPY entry (origin, seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id)"
@@ -97,6 +98,19 @@ _BY_STATEMENT = {
         " WHERE origin = :origin AND statement_id = wanted.id OFFSET 0) AS found"
     ),
 }
+
+
+# Both questions in one message; "by" tells which one a row answers.
+_KNOWN_POSTGRESQL = text(
+    "SELECT 'client' AS by, found.*"
+    " FROM unnest(CAST(:tenants AS text[]), CAST(:client_ids AS text[])) AS wanted(tenant, id) CROSS JOIN LATERAL ("
+    " SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id FROM entry"
+    " WHERE origin = :origin AND tenant = wanted.tenant AND client_id = wanted.id OFFSET 0) AS found"
+    " UNION ALL"
+    " SELECT 'statement', found.* FROM unnest(CAST(:statement_ids AS text[])) AS wanted(id) CROSS JOIN LATERAL ("
+    " SELECT seq, leaf_hash, data, entry_type, statement_id, content_sha256, tenant, client_id FROM entry"
+    " WHERE origin = :origin AND statement_id = wanted.id OFFSET 0) AS found"
+)
 
 
 @dataclass(frozen=True)
@@ -259,7 +273,7 @@ def insert_entries(connection: Connection, origin: str, entries: Sequence[Stored
     elif len(rows) > _COPY_ABOVE:
         copy_rows(connection, _COPY_ENTRY, _ENTRY_TYPES, rows)
     elif rows:
-        connection.exec_driver_sql(_INSERT_ENTRY_POSTGRESQL, rows)
+        connection.exec_driver_sql(_INSERT_ENTRY_POSTGRESQL, tuple(list(column) for column in zip(*rows, strict=True)))
 
 
 def last_entry(connection: Connection, origin: str) -> StoredEntry | None:
@@ -317,6 +331,37 @@ def entries_by_client(
     query = _BY_CLIENT[connection.dialect.name]
     rows = connection.execute(query, {"origin": origin, "tenant": tenant, "wanted": wanted})
     return {row[7]: StoredEntry(*row) for row in rows}
+
+
+def known_entries(
+    connection: Connection, origin: str, keys: Collection[tuple[str, str]], statement_ids: Collection[str]
+) -> tuple[dict[tuple[str, str], StoredEntry], dict[str, StoredEntry]]:
+    """The entries that tenants sent under ids of theirs (keys: tenant and id), and those of these statements."""
+    if connection.dialect.name == "sqlite" or not (keys and statement_ids):
+        by_client = {}
+        for tenant in {tenant for tenant, _ in keys}:
+            found = entries_by_client(connection, origin, tenant, [one for owner, one in keys if owner == tenant])
+            by_client.update(((tenant, client_id), entry) for client_id, entry in found.items())
+        return by_client, entries_by_statement(connection, origin, statement_ids)
+    wanted = sorted(set(keys))
+    rows = connection.execute(
+        _KNOWN_POSTGRESQL,
+        {
+            "origin": origin,
+            "tenants": [tenant for tenant, _ in wanted],
+            "client_ids": [client_id for _, client_id in wanted],
+            "statement_ids": sorted(set(statement_ids)),
+        },
+    )
+    clients: dict[tuple[str, str], StoredEntry] = {}
+    statements: dict[str, StoredEntry] = {}
+    for by, *columns in rows:
+        entry = StoredEntry(*columns)
+        if by == "client":
+            clients[entry.tenant, entry.client_id] = entry
+        else:
+            statements[entry.statement_id] = entry
+    return clients, statements
 
 
 def copy_rows(connection: Connection, copy: LiteralString, types: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

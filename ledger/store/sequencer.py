@@ -177,12 +177,10 @@ class Sequencer:
         statement_ids: Collection[str],
     ) -> None:
         """Read at once what find_client and find_statement will be asked. keys: senders' ids by tenant."""
-        for tenant, client_ids in keys.items():
-            unknown = {one for one in client_ids if (tenant, one) not in self._by_client}
-            clients = repository.entries_by_client(self.connection, self.origin, tenant, unknown)
-            self._by_client.update(((tenant, one), clients.get(one)) for one in unknown)
-        unknown = {one for one in statement_ids if one not in self._by_statement}
-        statements = repository.entries_by_statement(self.connection, self.origin, unknown)
+        wanted = {(tenant, one) for tenant, client_ids in keys.items() for one in client_ids} - self._by_client.keys()
+        unknown = set(statement_ids) - self._by_statement.keys()
+        clients, statements = repository.known_entries(self.connection, self.origin, wanted, unknown)
+        self._by_client.update((key, clients.get(key)) for key in wanted)
         self._by_statement.update((one, statements.get(one)) for one in unknown)
 
     def find_client(self, tenant: str, client_id: str) -> StoredEntry | None:
