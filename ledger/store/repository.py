@@ -338,7 +338,7 @@ def known_entries(
 ) -> tuple[dict[tuple[str, str], StoredEntry], dict[str, StoredEntry]]:
     """The entries that tenants sent under ids of theirs (keys: tenant and id), and those of these statements."""
     if connection.dialect.name == "sqlite" or not (keys and statement_ids):
-        by_client = {}
+        by_client: dict[tuple[str, str], StoredEntry] = {}
         for tenant in {tenant for tenant, _ in keys}:
             found = entries_by_client(connection, origin, tenant, [one for owner, one in keys if owner == tenant])
             by_client.update(((tenant, client_id), entry) for client_id, entry in found.items())
