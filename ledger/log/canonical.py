@@ -51,15 +51,16 @@ def canonical_bytes(value: object) -> bytes:
     return canonical_bytes_by_walk(value) if fast is None else fast
 
 
-def canonical_bytes_by_walk(value: object) -> bytes:
-    """The textbook version of `canonical_bytes`: the same result and the same errors."""
-    _check_profile(value, "", 0)
+def canonical_bytes_by_walk(value: object, levels: int = MAX_DEPTH) -> bytes:
+    """The textbook version of `canonical_bytes`: the same result and the same errors. levels: of nesting allowed."""
+    _check_profile(value, "", MAX_DEPTH - levels)
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def parse_canonical(data: bytes) -> Json:
+def parse_canonical(data: bytes, levels: int = MAX_DEPTH) -> Json:
     """The value whose canonical form is exactly `data`.
 
+    levels: how deep arrays and objects may be nested; fewer for what will stand inside another value.
     Raises: MalformedProofError if data is not JSON, is outside the profile, or differs from its value's canonical form
     by so much as a space.
     """
@@ -68,7 +69,7 @@ def parse_canonical(data: bytes) -> Json:
     except orjson.JSONDecodeError as error:
         raise _not_canonical(data, f"JSON text ({error})") from error
     # Written back as the same bytes, keys sorted: no white space, no second spelling, no unsorted and no duplicate key.
-    return value if _fast_bytes(value) == data else _walked(data, value)
+    return value if _fast_bytes(value, levels) == data else _walked(data, value, levels)
 
 
 def parse_canonical_by_walk(data: bytes) -> Json:
@@ -80,10 +81,10 @@ def parse_canonical_by_walk(data: bytes) -> Json:
     return _walked(data, value)
 
 
-def _walked(data: bytes, value: Json) -> Json:
-    """`value`, which `data` spells, if data is its canonical form."""
+def _walked(data: bytes, value: Json, levels: int = MAX_DEPTH) -> Json:
+    """`value`, which `data` spells, if data is its canonical form and nested no deeper than allowed."""
     try:
-        canonical = canonical_bytes_by_walk(value)
+        canonical = canonical_bytes_by_walk(value, levels)
     except InputError as error:
         raise MalformedProofError(*error.problems) from error
     if canonical != data:
@@ -91,14 +92,14 @@ def _walked(data: bytes, value: Json) -> Json:
     return value
 
 
-def _fast_bytes(value: object) -> bytes | None:
+def _fast_bytes(value: object, levels: int = MAX_DEPTH) -> bytes | None:
     """The canonical form of a list or object; None where it cannot be proved here that there is one.
 
     `_is_plain` has seen that every value is of one of the six types, nested no deeper than allowed. orjson itself
     refuses keys that are not exactly str, text with an unpaired surrogate and, with OPT_STRICT_INTEGER, integers beyond
     2^53-1. That leaves the spelling of the keys, for `_BAD_KEY_BACKWARDS`.
     """
-    if (type(value) is not dict and type(value) is not list) or not _is_plain(value, MAX_DEPTH):
+    if (type(value) is not dict and type(value) is not list) or not _is_plain(value, levels):
         return None
     try:
         data = orjson.dumps(value, option=_DUMPS)

@@ -20,6 +20,7 @@ from ledger.errors import BadSignatureError, InputError, MalformedProofError, pr
 from ledger.log.canonical import Json, canonical_bytes, parse_canonical
 from ledger.log.statement import (
     SIGNATURE_BYTES,
+    STATEMENT_LEVELS,
     STATEMENT_TYPE,
     Statement,
     check_commitment,
@@ -102,7 +103,7 @@ def check_form(signed: SignedStatement) -> CheckedStatement:
     committed to, a signature of another length.
     """
     try:
-        statement = statement_from_value(parse_canonical(signed.statement_bytes))
+        statement = statement_from_value(parse_canonical(signed.statement_bytes, STATEMENT_LEVELS))
     except MalformedProofError as error:
         raise InputError(
             *(replace(one, next_step="Send the canonical bytes that were signed.") for one in error.problems)

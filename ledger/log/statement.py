@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from ledger.errors import BadSignatureError, InputError, problem
-from ledger.log.canonical import Json, canonical_bytes
+from ledger.log.canonical import MAX_DEPTH, Json, canonical_bytes
 from ledger.log.forms import check_hash_hex, check_members, check_version, parse_time
 
 STATEMENT_TYPE = "application/vnd.magnet-ledger.statement+json"
@@ -28,6 +28,9 @@ STATEMENT_TYPE = "application/vnd.magnet-ledger.statement+json"
 STATEMENT_VERSION = 1
 SIGNATURE_BYTES = 64
 SALT_BYTES = 32
+
+STATEMENT_LEVELS = MAX_DEPTH - 1
+"""Deepest nesting of a statement: its entry, one level more, must have a canonical form."""
 
 _KEYS = frozenset({"v", "type", "id", "at", "actor", "kid", "body", "commit", "refs"})
 _TYPE = re.compile(r"(?=.{1,64}\Z)[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)*")

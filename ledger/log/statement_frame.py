@@ -17,6 +17,7 @@ import orjson
 from ledger.errors import InputError, MalformedProofError
 from ledger.log.canonical import parse_canonical
 from ledger.log.forms import parse_time
+from ledger.log.statement import STATEMENT_LEVELS
 
 _HASH = rb'"[0-9a-f]{64}"'
 _COMMIT = rb'"[a-z][a-z0-9_]*":' + _HASH
@@ -54,7 +55,7 @@ def read_frame(statement_bytes: bytes) -> StatementFrame | None:
     if head is None or tail is None:
         return None
     try:
-        value = parse_canonical(statement_bytes)
+        value = parse_canonical(statement_bytes, STATEMENT_LEVELS)
         parse_time(head[2].decode("ascii"), "/at")
     except (MalformedProofError, InputError):
         return None

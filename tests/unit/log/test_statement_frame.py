@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import InputError
+from ledger.errors import InputError, MalformedProofError
 from ledger.log.canonical import canonical_bytes
+from ledger.log.envelope import parse_envelope, splice_envelope
 from ledger.log.signed import SignedStatement, check_form
 from ledger.log.statement_frame import StatementFrame, read_frame
 from tests.log_samples import make_statement
@@ -76,6 +78,25 @@ def test_what_is_no_statement_is_not_read(old: bytes, new: bytes) -> None:
     assert changed != data
     assert read_frame(changed) is None
     assert textbook(changed) is None
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """An object that holds one inside the other, so many levels deep."""
+    body: dict[str, Any] = {}
+    for _ in range(levels - 1):
+        body = {"x": body}
+    return body
+
+
+@pytest.mark.parametrize(("levels", "is_one"), [(62, True), (63, False)])
+def test_a_statement_is_nested_no_deeper_than_its_entry_can_be_read(levels: int, is_one: bool) -> None:
+    # An entry may have 64 levels (docs/log-format.md, section 1): itself, its statement, and 62 of the body.
+    data = canonical_bytes(make_statement(body=nested(levels)).to_value())
+    entry = splice_envelope("example.com/log", 0, "0" * 64, "2026-05-04T08:00:00.000000Z", b"\0" * 64, data)
+    assert (read_frame(data) is not None) is is_one
+    assert (textbook(data) is not None) is is_one
+    with nullcontext() if is_one else pytest.raises(MalformedProofError, match="at most 64 levels"):
+        parse_envelope(entry)
 
 
 @given(
