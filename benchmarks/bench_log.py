@@ -28,10 +28,10 @@ signed before the clock runs. Rows without a goal inform.
   cores, with the start of its processes and without the rules of the plant. hashlib hashes entry by entry, from memory.
   The raw signatures lie in memory, and the processes that verify them have been started.
 - *Memory*: VmHWM of the verifying process, of Python and its libraries too; with signatures measured once.
-- *Proofs*: whole proofs under a checkpoint, each verified before it is given out, at random places, in new processes
-  after the files were dropped from the system's memory. pymerkle gives the path alone; its tree holds a few bytes for
-  each entry instead of the entry. It keeps hashes of subtrees in memory once it has made them, so that its first proofs
-  are its slowest.
+- *Proofs*: whole proofs under a checkpoint, each verified before it is given out, {proofs} at random places in a
+  process that has just begun. pymerkle gives the path alone; its tree holds a few bytes for each entry instead of the
+  entry. It keeps hashes of subtrees in memory once it has made them, so that its first proofs are its slowest: hence the
+  second row, after {warm_proofs:,} proofs and with both files in the system's memory.
 """
 
 

@@ -37,7 +37,7 @@ class Sizes:
     append. each, ruled_each, plain_each: entries of one client, of one under the plant's rules, and of one of the
     peer's. bulk, plain_bulk: entries of an import, and of the peer's. verified: entries of the log that is verified for
     its speed. small, large: entries of the small and the large log. proofs: at places drawn at random. warm_proofs:
-    made between the first series of these and the second.
+    made before those that are measured from memory.
     """
 
     repeats: int
@@ -164,3 +164,10 @@ def forget_file(path: Path) -> None:
                 os.fsync(file)
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
                 os.close(file)
+
+
+def read_file(path: Path) -> None:
+    """Let the system hold all of a file in memory, as far as there is room."""
+    with path.open("rb") as file:
+        while file.read(1 << 20):
+            pass
