@@ -45,6 +45,7 @@ from ledger.service.audit_findings import (
     KEYS,
     LEAF_HASHES,
     PIN,
+    REPEATED,
     ROWS,
     RULES,
     SENDERS,
@@ -160,7 +161,7 @@ class _Audit:
         private = [] if self.walk.private is None else self.walk.private.finish(self.walk.chain.unread)
         for check in private:
             self.findings.add(check)
-        self._senders()
+        self._repeated()
         self._head()
         if (flagged := flagged_entries(self.connection, self.origin, self.walk.keys)) is not None:
             self.findings.add(flagged)
@@ -185,7 +186,7 @@ class _Audit:
         """The checks that the caller left out."""
         left_out = []
         if self.extent is Extent.LINKS:
-            left_out = [FORM, SIGNATURE, COLUMNS, BODY, SENDERS, VALUES, ERASURES]
+            left_out = [FORM, SIGNATURE, COLUMNS, BODY, SENDERS, REPEATED, VALUES, ERASURES]
         elif self.extent is Extent.LOG:
             left_out = [BODY]
         why = {
@@ -210,6 +211,7 @@ class _Audit:
             LEAF_HASHES: f"every stored leaf hash is that of the entry's bytes ({which})",
             COLUMNS: f"type, statement id and content hash of every row are those of its bytes ({which})",
             SENDERS: f"every entry has its sender's id, no two the same ({which})",
+            REPEATED: "no statement is in the log twice",
             BODY: f"every body is one of its type ({which})",
             KEYS: f"{len(self.walk.key_entries)} entries about keys keep their rules",
             TILES: self.tree.tiles_named(),
@@ -224,7 +226,7 @@ class _Audit:
                 continue
             if name in unasked:
                 checks.append(unasked[name])
-            elif unread and name in (COLUMNS, BODY, KEYS):
+            elif unread and name in (COLUMNS, BODY, KEYS, REPEATED):
                 why = f"{unread} of {read} entries could not be read; of the others {words}"
                 checks.append(not_checked(name, why))
             else:
@@ -252,12 +254,16 @@ class _Audit:
             self.findings.fail(GUARDS, detail)
         self.held[GUARDS] = "the triggers that refuse to change or delete an entry are in place"
 
-    def _senders(self) -> None:
+    def _repeated(self) -> None:
         if self.extent is Extent.LINKS:
             return
         for tenant, client_id, seq, count in audit_rows.repeated_client_ids(self.connection, self.origin):
             detail = f"{count} entries, the last {seq}, have the sender's id {client_id!r:.80} of {tenant!r:.80}"
             self.findings.fail(SENDERS, detail, seq)
+        # What an actor has said once, whoever reaches the database could say again: the signature would hold.
+        for statement_id, first, last in audit_rows.repeated_statements(self.connection, self.origin):
+            detail = f"entry {last}: statement {statement_id!r:.80} is in the log already, as entry {first}"
+            self.findings.fail(REPEATED, detail, last)
 
     # What the entries are compared with
 

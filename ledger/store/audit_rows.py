@@ -126,6 +126,20 @@ def repeated_client_ids(connection: Connection, origin: str) -> Iterator[tuple[s
         yield from ((row[0], row[1], row[2], row[3]) for row in batch)
 
 
+def repeated_statements(connection: Connection, origin: str) -> Iterator[tuple[str, int, int]]:
+    """Statement id, first and last entry of every statement that more than one row has."""
+    statement_id, seq = col(EntryRow.statement_id), col(EntryRow.seq)
+    query = (
+        select(statement_id, func.min(seq), func.max(seq))
+        .where(col(EntryRow.origin) == origin)
+        .group_by(statement_id)
+        .having(func.count() > 1)
+        .order_by(func.max(seq))
+    )
+    for batch in _batches(connection, query):
+        yield from ((row[0], row[1], row[2]) for row in batch)
+
+
 def contents(connection: Connection, origin: str, end: int) -> Iterator[Sequence[Columns]]:
     """seq and content hash of the entries before `end`, in order."""
     query = select(col(EntryRow.seq), col(EntryRow.content_sha256)).where(

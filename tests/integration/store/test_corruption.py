@@ -11,13 +11,15 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
+from ledger.log.canonical import canonical_bytes
 from ledger.log.checkpoint import Checkpoint, format_vkey, sign_checkpoint
+from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import Frontier, leaf_hash
-from ledger.log.signed import make_signed
+from ledger.log.signed import SignedStatement, check_form, make_signed
 from ledger.log.statement import Statement
 from ledger.report import Check, Outcome, all_hold
 from ledger.service.append import Draft, actor_key_body, append_entries
-from ledger.service.audit import verify_log
+from ledger.service.audit import Extent, verify_log
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Actor, Ledger, State
 from ledger.service.rebuild import rebuild_derived
@@ -105,6 +107,7 @@ def test_a_whole_log_holds_and_every_check_was_made(whole: Ledger) -> None:
     assert {check.name for check in checks} == {
         "entry-form", "entry-origin", "entry-sequence", "entry-link", "entry-time", "entry-signature", "database",
         "entry-rows", "stored-leaf-hashes", "entry-columns", "entry-body", "key-entries", "sender-ids",
+        "entry-repeated",
         "private-fields", "private-erasures", "stored-tiles", "head-row", "stored-checkpoints", "pinned-checkpoint",
         "witness-cosignatures", "stored-timestamps", "submissions", "plant-rules", "derived-tables",
     }  # fmt: skip
@@ -371,6 +374,26 @@ def test_an_entry_by_a_registered_key_holds_from_its_registration_on(whole: Ledg
 def test_a_key_that_registers_itself_later_than_the_first_entry_is_not_believed(whole: Ledger) -> None:
     append_past_the_rules(whole, STRANGER, Draft("actor_key", actor_key_body(STRANGER, "operator")), STRANGER.actor)
     assert [(check.name, check.seq) for check in failures(whole)] == [("entry-signature", SIZE)]
+
+
+@pytest.mark.parametrize("extent", [Extent.LOG, Extent.ALL])
+def test_a_statement_that_is_sent_again_past_the_rules_is_named(whole: Ledger, extent: Extent) -> None:
+    """Its signature holds wherever it stands: whoever reaches the database needs no key to repeat what was said."""
+    if whole.engine.dialect.name == "sqlite":
+        with whole.engine.connect() as connection:
+            connection.execute(text("ALTER TABLE entry RENAME TO kept"))
+            connection.execute(text("CREATE TABLE entry AS SELECT * FROM kept"))
+            connection.commit()
+    else:
+        execute(whole.engine, "ALTER TABLE entry DROP CONSTRAINT uq_entry_origin_statement_id")
+    first = parse_envelope(data_of(whole.engine, 5))
+    again = SignedStatement(canonical_bytes(first.statement.to_value()), first.signature, client_id="again")
+    with open_sequencer(whole.engine, ORIGIN) as sequencer:
+        sequencer.add(check_form(again), sequencer.recv(whole.now()))
+        sequencer.write()
+    found = [check for check in verify_log(whole, VKEY, extent=extent) if check.name == "entry-repeated"]
+    assert [(check.outcome, check.seq) for check in found] == [(Outcome.FAILED, SIZE)]
+    assert "entry 5" in found[0].detail
 
 
 @pytest.mark.parametrize("draft", [Draft("smelt", {}), Draft("receipt", {"batch_id": "IN-9"})])

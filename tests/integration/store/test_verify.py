@@ -111,7 +111,7 @@ def test_every_extent_says_what_it_left_out_and_does_not_call_it_passed(long_log
             Extent.LINKS,
             {
                 "database", "entry-form", "entry-signature", "entry-columns", "entry-body", "sender-ids",
-                "private-fields", "private-erasures", "plant-rules", "derived-tables",
+                "entry-repeated", "private-fields", "private-erasures", "plant-rules", "derived-tables",
             },
         ),
     ):  # fmt: skip
