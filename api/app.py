@@ -19,13 +19,14 @@ from api.errors import install_error_handlers
 from api.headers import HeadersMiddleware
 from api.openapi import install_description
 from api.publishing import Reporter, running_publisher
-from api.routes import batches, certificates, entries, health, tiles
+from api.queueing import QueueReporter
+from api.routes import batches, certificates, entries, health, submissions, tiles
 from api.services import Render, Services
 from api.settings import Settings
 from api.throttle import Throttle
 from api.web import batch_pages, entry_pages, pages
 from certificates.verify import Trust
-from ledger.service.append import GroupedAppend
+from ledger.service.appender import Appender
 from ledger.service.context import Actor, Ledger
 
 LOGINS_PER_NAME = 5
@@ -48,14 +49,14 @@ def create_app(
     now: Callable[[], datetime],
     render: Render | None = None,
 ) -> FastAPI:
-    """The application for one ledger; while it runs, one thread appends for all requests, and another publishes, if the
+    """The application for one ledger; while it runs, threads of its own append for all requests, and publish, if the
     settings say so.
 
     actor: signs what is logged through it. trust: roots and log keys against which certificates are verified. now:
     aware. render: draws a certificate's page anew; without it that check reads "not checked".
     """
 
-    appends = GroupedAppend(ledger)
+    appends = Appender(ledger, settings.append_path, settings.append_wait_seconds, QueueReporter())
     publishing = Reporter()
 
     @asynccontextmanager
@@ -95,7 +96,7 @@ def create_app(
     install_error_handlers(app)
     app.add_exception_handler(LoginRequiredError, to_login_page)
     app.add_middleware(HeadersMiddleware, new_id=ledger.new_id)
-    for routes in (health, batches, entries, certificates, tiles):
+    for routes in (health, batches, entries, submissions, certificates, tiles):
         app.include_router(routes.router)
     for web in (pages, batch_pages, entry_pages):
         app.include_router(web.router, include_in_schema=False)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -110,6 +111,17 @@ def item_of(problem: Problem, where: str = "pointer") -> dict[str, str]:
         "value": problem.value,
         "expected": problem.expected,
         "next_step": problem.next_step,
+    }
+
+
+def refusal_of(error: LedgerError) -> dict[str, Any]:
+    """What a program is told of `error`, but for the request that it came with."""
+    return {
+        "type": f"/problems#{error.slug}",
+        "title": TITLES[error.slug],
+        "status": status_of(error),
+        "detail": "; ".join(str(problem) for problem in error.problems),
+        "errors": [item_of(problem) for problem in error.problems],
     }
 
 

@@ -10,6 +10,7 @@ from api.services import Services
 from ledger.log.signed import is_client_id
 from ledger.service.accounts import Account
 from ledger.service.append import Appended, Draft
+from ledger.service.queued import Pending
 
 _UUID_V7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 
@@ -39,8 +40,11 @@ def parse_key(header: str) -> str | None:
     return key if is_client_id(key) else None
 
 
-def log_entry(services: Services, entry_type: str, body: Mapping[str, Any], account: Account, key: str) -> Appended:
-    """Append one entry, signed by this server's actor. What is returned is durable.
+def log_entry(
+    services: Services, entry_type: str, body: Mapping[str, Any], account: Account, key: str
+) -> Appended | Pending:
+    """Append one entry, signed by this server's actor. What is returned is durable: the entry or, where many append and
+    its place takes time, the number of its submission.
 
     account: who sends it. key: their own id for it, 1 to 128 visible ASCII characters, so that sending again logs once;
     a UUID of version 7 becomes the statement's id.
@@ -49,5 +53,4 @@ def log_entry(services: Services, entry_type: str, body: Mapping[str, Any], acco
     draft = (
         Draft(entry_type, body, statement_id=key) if is_statement_id(key) else Draft(entry_type, body, client_id=key)
     )
-    (appended,) = services.appends.append([draft], services.actor, tenant=account.user_id)
-    return appended
+    return services.appends.append(draft, services.actor, tenant=account.user_id)

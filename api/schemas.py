@@ -84,7 +84,7 @@ class BalanceLine(Answer):
     verdict: str
 
 
-class Logged(Answer):
+class SequencedEntry(Answer):
     """An entry that is in the log, durably. repeated: it had been logged before with this very id and content."""
 
     seq: int
@@ -93,7 +93,38 @@ class Logged(Answer):
     entry_type: str
     repeated: bool
     warnings: list[EntryWarning]
+
+
+class Logged(SequencedEntry):
+    """A receipt or step that is in the log. balance: of the step, per element."""
+
     balance: list[BalanceLine]
+
+
+class Accepted(Answer):
+    """An entry that is accepted, durably, and waits for its place in the log. number: its submission; ask by it."""
+
+    number: int
+    state: Literal["waiting"]
+
+
+class Refusal(Answer):
+    """Why a submission was refused, as in problem details (RFC 9457). status: what a direct answer would have had."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemItem]
+
+
+class SubmissionView(Answer):
+    """What became of a submission. entry: once it is sequenced. refusal: once it is refused."""
+
+    number: int
+    state: Literal["waiting", "sequenced", "refused"]
+    entry: SequencedEntry | None = None
+    refusal: Refusal | None = None
 
 
 class BatchSummary(Answer):

@@ -14,7 +14,7 @@ from api.publishing import Reporter
 from api.settings import Settings
 from api.throttle import Throttle
 from certificates.verify import Trust
-from ledger.service.append import GroupedAppend
+from ledger.service.appender import Appender
 from ledger.service.context import Actor, Ledger
 
 Render: TypeAlias = Callable[[dict[str, Any], dict[str, Any]], bytes]
@@ -32,7 +32,7 @@ class Services:
 
     settings: Settings
     ledger: Ledger
-    appends: GroupedAppend
+    appends: Appender
     publishing: Reporter
     actor: Actor
     trust: Trust

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ledger.errors import InputError, problem
+from ledger.service.path_choice import AppendPath
 
 FILE_NAME = "magnet-ledger.toml"
 ENV_PREFIX = "MAGNET_LEDGER_"
@@ -39,6 +40,9 @@ class Settings(BaseSettings):
     log_key_passphrase_file: file whose first line the key file is encrypted with.
     log_key_passphrase, log_key_pin: the passphrase itself, and the PIN of the hardware module; from the environment
     alone, so that they stand in no file that is copied about.
+    append_path: how entries are appended: "head" directly, each waiting for its turn; "queue" by a queue that one
+    elected process empties; "auto" directly on SQLite, and on PostgreSQL as long as that is quick.
+    append_wait_seconds: how long a request waits for its entry's place in the queue, before it is answered "accepted".
     secure_cookies: set when the pages are served over https, which they are anywhere but on the machine itself.
     """
 
@@ -64,6 +68,8 @@ class Settings(BaseSettings):
     tsa_url: str = ""
     publish_entries: bool = False
     publish_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
+    append_path: AppendPath = "auto"
+    append_wait_seconds: Annotated[int, Field(ge=0, le=60)] = 10
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     session_hours: Annotated[int, Field(ge=1, le=168)] = 12

@@ -6,18 +6,22 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.auth import Caller, Writer
 from api.bodies import json_body
 from api.errors import RefusedError, item_of, openapi_problem_responses
 from api.logging_entries import KEY_POINTERS, log_entry, parse_key
-from api.schemas import Logged
+from api.routes import submissions
+from api.routes.submissions import entry_value
+from api.schemas import Accepted, Logged
 from api.services import Services, ServicesNow
 from ledger.errors import ConflictError, InputError, problem
 from ledger.log.canonical import Json
 from ledger.material.entries import Receipt, Step
 from ledger.service.append import Appended
+from ledger.service.queued import Pending
 from ledger.service.read import balance_of_step
 
 router = APIRouter(prefix="/api/v1", tags=["entries"])
@@ -61,6 +65,12 @@ def _body_of(body_type: type[BaseModel]) -> dict[str, Any]:
 
 
 _REFUSALS = openapi_problem_responses(401, 403, 409, 413, 415, 422, 503)
+_LATER: dict[int | str, dict[str, Any]] = {
+    202: {
+        "model": Accepted,
+        "description": "Accepted, durably; its place in the log follows. Location says where to ask",
+    }
+}
 
 
 # The account is asked for first, so that a stranger learns nothing, not even whether his JSON is well-formed.
@@ -70,14 +80,17 @@ _REFUSALS = openapi_problem_responses(401, 403, 409, 413, 415, 422, 503)
     summary="Log a receipt",
     status_code=201,
     openapi_extra=_body_of(Receipt),
-    responses=_REFUSALS,
+    response_model=Logged,
+    responses=_REFUSALS | _LATER,
 )
 def log_receipt(
     caller: Writer, key: SenderKey, body: JsonBody, request: Request, response: Response, services: ServicesNow
-) -> Logged:
+) -> Logged | Response:
     """Takes a lot into custody. 201 when it was logged now, 200 when it had been logged before under the same key."""
     value = _object(body)
     appended = _log(services, "receipt", value, caller, key)
+    if isinstance(appended, Pending):
+        return _accepted(appended)
     return _answer(services, response, appended, f"/api/v1/batches/{value['batch_id']}", [])
 
 
@@ -87,19 +100,22 @@ def log_receipt(
     summary="Log a process step",
     status_code=201,
     openapi_extra=_body_of(Step),
-    responses=_REFUSALS,
+    response_model=Logged,
+    responses=_REFUSALS | _LATER,
 )
 def log_step(
     caller: Writer, key: SenderKey, body: JsonBody, request: Request, response: Response, services: ServicesNow
-) -> Logged:
+) -> Logged | Response:
     """Turns batches into batches; answers with the step's balance per element."""
     value = _object(body)
     appended = _log(services, "step", value, caller, key)
+    if isinstance(appended, Pending):
+        return _accepted(appended)
     location = f"/api/v1/batches/{value['outputs'][0]['batch_id']}"
     return _answer(services, response, appended, location, balance_of_step(services.ledger, str(value["step_id"])))
 
 
-def _log(services: Services, entry_type: str, value: Mapping[str, Any], caller: Caller, key: str) -> Appended:
+def _log(services: Services, entry_type: str, value: Mapping[str, Any], caller: Caller, key: str) -> Appended | Pending:
     try:
         return log_entry(services, entry_type, value, caller.account, key)
     except ConflictError as error:
@@ -125,14 +141,10 @@ def _answer(
 ) -> Logged:
     response.status_code = 200 if appended.repeated else 201
     response.headers["Location"] = location
-    return Logged.model_validate(
-        {
-            "seq": appended.seq,
-            "leaf_hash": appended.leaf_hash,
-            "statement_id": appended.statement_id,
-            "entry_type": appended.entry_type,
-            "repeated": appended.repeated,
-            "warnings": [item_of(warning) for warning in appended.warnings],
-            "balance": balance,
-        }
-    )
+    return Logged.model_validate(entry_value(appended) | {"balance": balance})
+
+
+def _accepted(pending: Pending) -> Response:
+    headers = {"Location": submissions.PATH.format(number=pending.number), "Retry-After": "1"}
+    content = Accepted(number=pending.number, state="waiting").model_dump()
+    return JSONResponse(content, status_code=202, headers=headers)

@@ -24,6 +24,8 @@ from ledger.log.canonical import MAX_SAFE_INTEGER
 from ledger.material.batch import Batch, Plant
 from ledger.quantity import format_decimal
 from ledger.service.accounts import Login
+from ledger.service.append import Appended
+from ledger.service.queued import Pending, Refused, read_outcome
 from ledger.service.read import factor_book_of, plant_of
 
 router = APIRouter(dependencies=[Depends(auth.login_if_any)])
@@ -95,6 +97,16 @@ def logged(request: Request, seq: Seq, _login: PageLogin, services: ServicesNow)
     )
 
 
+@router.get("/submissions/{number}")
+def submitted(request: Request, number: Seq, login: PageLogin, services: ServicesNow) -> Response:
+    """What became of an entry that had no place in the log yet: its page, once it has one."""
+    outcome = read_outcome(services.ledger, number, login.account.user_id)
+    if isinstance(outcome, Appended):
+        return RedirectResponse(f"/entries/{outcome.seq}?logged", status_code=303)
+    problems = outcome.error.problems if isinstance(outcome, Refused) else ()
+    return render_page(request, "submission.html", number=number, problems=[str(problem) for problem in problems])
+
+
 _FORM_PATHS = {form.entry_type: form.path for form in (RECEIPT, STEP)}
 
 
@@ -117,7 +129,8 @@ def _submit(request: Request, services: Services, login: Login, kind: EntryForm,
     except (InputError, RuleError) as error:
         found = messages(reading, form, error.problems)
         return _show(request, services, kind, form, errors=found, status=status_of(error))
-    return RedirectResponse(f"/entries/{appended.seq}?logged", status_code=303)
+    where = f"/submissions/{appended.number}" if isinstance(appended, Pending) else f"/entries/{appended.seq}?logged"
+    return RedirectResponse(where, status_code=303)
 
 
 def _show(

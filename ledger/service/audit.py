@@ -424,13 +424,14 @@ class _Audit:
     def _submissions(self) -> None:
         """Whoever was told that an entry is in the log finds it there."""
         count = 0
-        for number, state, seq, tenant, client_id, found_tenant, found_client_id in audit_rows.submissions(
-            self.connection, self.origin
-        ):
+        for number, state, seq, tenant, client_id, *found in audit_rows.submissions(self.connection, self.origin):
+            found_tenant, found_client_id, statement_id = found
             count += 1
             detail = ""
             if state == "sequenced":
-                if seq is None or (found_tenant, found_client_id) != (tenant, client_id):
+                # A statement id serves as the sender's own, and finds its statement under whatever key that came.
+                same = (found_tenant, found_client_id) == (tenant, client_id) or statement_id == client_id
+                if seq is None or not same:
                     detail = f"is said to be entry {seq}, which is not there or has another sender's id"
             elif state not in ("waiting", "refused"):
                 detail = f"has the state {state!r:.80}"

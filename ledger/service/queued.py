@@ -13,7 +13,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from ledger.errors import ConflictError, InputError, LedgerError, Problem, StoreError, error_from_value, problem
+from ledger.errors import (
+    ConflictError,
+    InputError,
+    LedgerError,
+    Problem,
+    StoreError,
+    UnknownIdError,
+    error_from_value,
+    problem,
+)
 from ledger.log.envelope import MAX_ENTRY_BYTES
 from ledger.log.forms import format_time
 from ledger.log.signed import CheckedStatement, SignedStatement, check_form, check_tenant, make_signed
@@ -68,9 +77,17 @@ def accept_signed(ledger: Ledger, signed: SignedStatement, tenant: str = "") -> 
     return _accept(ledger, checked, tenant)
 
 
-def read_outcome(ledger: Ledger, number: int) -> Outcome:
-    """What became of a submission. Raises: UnknownIdError if there is none with this number; StoreError."""
-    return outcome_of(submissions.read_one(ledger.engine, ledger.origin, number))
+def read_outcome(ledger: Ledger, number: int, tenant: str = "") -> Outcome:
+    """What became of a submission of this tenant.
+
+    Raises: UnknownIdError if they have none of this number; StoreError.
+    """
+    row = submissions.read_one(ledger.engine, ledger.origin, number)
+    if row.tenant != tenant:
+        raise UnknownIdError(
+            problem("/number", number, "the number of a submission of this sender", "Check the number.")
+        )
+    return outcome_of(row)
 
 
 def outcome_of(row: StoredSubmission) -> Outcome:

@@ -149,9 +149,9 @@ def contents(connection: Connection, origin: str, end: int) -> Iterator[Sequence
 
 
 def submissions(connection: Connection, origin: str) -> Iterator[Columns]:
-    """Of every submission number, state, seq, tenant, client_id; then tenant and client_id of its entry.
+    """Of every submission number, state, seq, tenant, client_id; then tenant, client_id and statement_id of its entry.
 
-    The last two are None where there is no such entry.
+    The last three are None where there is no such entry.
     """
     submission, entry = SubmissionRow, EntryRow
     query = (
@@ -163,6 +163,7 @@ def submissions(connection: Connection, origin: str) -> Iterator[Columns]:
             col(submission.client_id),
             col(entry.tenant),
             col(entry.client_id),
+            col(entry.statement_id),
         )
         .select_from(submission)
         .outerjoin(entry, (col(entry.origin) == col(submission.origin)) & (col(entry.seq) == col(submission.seq)))

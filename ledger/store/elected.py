@@ -141,8 +141,10 @@ class ElectedSequencer(Generic[SubmissionT, ResultT]):
 
     def start(self) -> None:
         """Do it in a thread of its own, until `stop`."""
-        self._thread = threading.Thread(target=self.serve, name=f"elected sequencer of {self._origin}", daemon=True)
-        self._thread.start()
+        self._stopping.clear()
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self.serve, name=f"elected sequencer of {self._origin}", daemon=True)
+            self._thread.start()
 
     def stop(self) -> None:
         """Finish the transaction under way and leave office. Submissions that wait are for the next one elected.

@@ -38,6 +38,7 @@ class Outcomes:
 
     def start(self) -> None:
         """Let a thread do the work from now on."""
+        self._stopping.clear()
         self._thread = threading.Thread(target=self._work, name=f"outcomes of {self._origin}", daemon=True)
         self._thread.start()
 
@@ -47,6 +48,7 @@ class Outcomes:
         self._somebody_waits.set()
         if self._thread is not None:
             self._thread.join()
+            self._thread = None
 
     def wait(self, number: int, timeout_s: float) -> StoredSubmission:
         """The submission once it is settled, or as it is after timeout_s.

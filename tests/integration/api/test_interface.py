@@ -392,6 +392,7 @@ def test_the_interface_describes_itself_with_every_refusal(plant: Plant) -> None
         "/api/v1/batches/{batch_id}/footprint",
         "/api/v1/receipts",
         "/api/v1/steps",
+        "/api/v1/submissions/{number}",
         "/api/v1/certificates/verify",
         "/checkpoint",
         "/tile/entries/{index}",

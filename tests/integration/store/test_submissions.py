@@ -32,11 +32,10 @@ from ledger.log.envelope import parse_envelope
 from ledger.log.merkle import leaf_hash
 from ledger.log.signed import CheckedStatement, SignedStatement
 from ledger.report import all_hold
-from ledger.service.append import Draft, actor_key_body, append_entries, create_log
+from ledger.service.append import Appended, Draft, actor_key_body, append_entries, create_log
 from ledger.service.audit import verify_log
 from ledger.service.context import Ledger, State
 from ledger.service.queued import (
-    Appended,
     Pending,
     Refused,
     accept_draft,
@@ -197,10 +196,22 @@ def test_a_submission_whose_key_was_used_directly_meanwhile_gives_that_entry(led
     (direct,) = append_entries(ledger, [draft], ACTOR, tenant="T1")
     assert not direct.repeated
     office_of(ledger).round()
-    told = read_outcome(ledger, number)
+    told = read_outcome(ledger, number, "T1")
     assert isinstance(told, Appended)
     assert (told.seq, told.repeated) == (direct.seq, True)
     assert head(ledger).tree_size == START + 1
+    assert_holds(ledger)
+
+
+def test_a_statement_that_is_in_the_log_under_another_key_gives_its_entry(ledger: Ledger) -> None:
+    statement_id = "01890000-0000-7000-8000-00000000abcd"
+    draft = replace(receipt("IN-1"), statement_id=statement_id)
+    (direct,) = append_entries(ledger, [replace(draft, client_id="K")], ACTOR, tenant="T1")
+    number = number_of(accept_draft(ledger, draft, ACTOR, "T2"))
+    office_of(ledger).round()
+    told = read_outcome(ledger, number, "T2")
+    assert isinstance(told, Appended)
+    assert (told.seq, told.repeated) == (direct.seq, True)
     assert_holds(ledger)
 
 
@@ -292,6 +303,8 @@ def test_asking_for_a_submission_that_there_is_not_names_it(ledger: Ledger) -> N
     number = number_of(accept(ledger, "IN-1"))
     with pytest.raises(UnknownIdError):
         read_outcome(replace(ledger, origin="example.com/other"), number)
+    with pytest.raises(UnknownIdError):
+        read_outcome(ledger, number, "somebody else")
 
 
 # What becomes of it
