@@ -57,6 +57,10 @@ class _Job(Generic[SubmissionT, ResultT]):
     submission: SubmissionT
     future: Future[ResultT] = field(default_factory=Future)
 
+    def __post_init__(self) -> None:
+        # What was handed in cannot be taken back: a cancelled future would refuse its answer, and end the thread.
+        self.future.set_running_or_notify_cancel()
+
 
 class _Phase(Enum):
     """NEW: no thread; each submission has a transaction of its own, in its caller's thread."""
@@ -116,11 +120,13 @@ class GroupCommit(Generic[SubmissionT, ResultT]):
     def stop(self) -> None:
         """Finish what was handed in, refuse what comes after, and end the thread."""
         with self._lock:
+            is_told = self._phase is _Phase.STOPPED
             if self._phase is not _Phase.FAILED:
                 self._phase = _Phase.STOPPED
             thread = self._thread
         if thread is not None:
-            self._queue.put(None)
+            if not is_told:  # told twice, it would end a second time, once it was started again
+                self._queue.put(None)
             thread.join()
 
     def submit(self, submission: SubmissionT) -> Future[ResultT]:

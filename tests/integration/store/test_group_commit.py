@@ -197,6 +197,27 @@ def test_after_stop_what_was_handed_in_is_answered_and_what_comes_is_refused(eng
     group.stop()
 
 
+def test_stopped_twice_it_can_be_started_again(engine: Engine, group: Group) -> None:
+    group.start()
+    group.stop()
+    group.stop()
+    group.start()
+    assert group.submit(sent(1)).result(timeout=30)[0].seq == 0
+    assert group.submit(sent(2)).result(timeout=30)[0].seq == 1
+    group.stop()
+    assert not group.has_failed
+
+
+def test_what_was_handed_in_cannot_be_taken_back_and_disturbs_nobody(engine: Engine, group: Group) -> None:
+    with write_transaction(engine):  # holds the write lock, so that the thread has to wait
+        group.start()
+        futures = [group.submit(sent(number)) for number in (1, 2)]
+        assert [future.cancel() for future in futures] == [False, False]
+    assert sorted(future.result(timeout=30)[0].seq for future in futures) == [0, 1]
+    group.stop()
+    assert not group.has_failed
+
+
 def test_a_submission_above_the_limit_has_a_commit_of_its_own(engine: Engine) -> None:
     group: Group = GroupCommit(engine, ORIGIN, statement_admission(now), max_entries=4)
     group.start()
