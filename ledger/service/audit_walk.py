@@ -117,11 +117,15 @@ class Walk:
         return records
 
     def _note_keys(self, row: Columns) -> None:
-        """Take up what an entry about keys says. What cannot be read is found and named by the check of its entry."""
+        """Take up what an entry about keys says. One out of form is found and named by the check of its entry."""
         try:
             envelope = parse_envelope(row[2])
+        except MalformedProofError:
+            return
+        try:
             body = parse_entry_body(envelope.statement.type, envelope.statement.body)
-        except (MalformedProofError, InputError):
+        except InputError as error:  # at every extent: what it was meant to change, and who may, nobody can tell
+            self._findings.fail(KEYS, f"entry {row[0]}: {error}", row[0])
             return
         self._add_keys(row[0], envelope.recv, body)
 

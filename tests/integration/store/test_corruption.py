@@ -402,6 +402,18 @@ def test_an_entry_whose_body_is_none_of_its_type_is_named(whole: Ledger, draft: 
     assert {(check.name, check.seq) for check in failures(whole)} == {("entry-body", SIZE)}
 
 
+@pytest.mark.parametrize("extent", list(Extent))
+@pytest.mark.parametrize("entry_type", ["actor_key", "key_revoked", "private_erased"])
+def test_an_entry_about_keys_that_cannot_be_read_is_not_said_to_keep_their_rules(
+    whole: Ledger, entry_type: str, extent: Extent
+) -> None:
+    append_entries(whole, [Draft("actor_key", actor_key_body(STRANGER, "laboratory"))], ACTOR)
+    # Who may sign it hangs on what it says; here nothing tells, and no laboratory may register, revoke or erase.
+    append_past_the_rules(whole, STRANGER, Draft(entry_type, {"note": "none of its type"}), STRANGER.actor)
+    found = [check for check in verify_log(whole, VKEY, extent=extent) if check.name == "key-entries"]
+    assert [(check.outcome, check.seq) for check in found] == [(Outcome.FAILED, SIZE + 1)]
+
+
 def test_an_entry_that_breaks_a_rule_of_the_plant_is_found(whole: Ledger) -> None:
     append_past_the_rules(whole, ACTOR, receipt("IN-1"), ACTOR.actor)
     (found,) = failures(whole)
