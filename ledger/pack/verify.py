@@ -857,11 +857,12 @@ class Signers:
         """What an entry about keys changes, from the next entry on (section Keys)."""
         assert entry.body is not None
         try:
+            names = KEY_BODIES[entry.type]
             if "compromised_from_seq" in entry.body:
-                names = KEY_BODIES[entry.type] + " compromised_from_seq"
-            else:
-                names = KEY_BODIES[entry.type]
-            body = members(entry.body, names, "")
+                names += " compromised_from_seq"
+            body = members({"schema": 1, **entry.body}, names, "")  # a body that states no schema is of schema 1
+            if type(body["schema"]) is not int or body["schema"] != 1:
+                raise RefusedError("/schema", "another version than 1")
             if entry.type == "actor_key_rotated":
                 self._rotate(seq, entry, body)
                 return

@@ -11,9 +11,24 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.log.checkpoint import format_vkey
 from ledger.log.cosignature import WitnessPolicy, add_signature_lines, format_witness_vkey
+from ledger.log.envelope import GENESIS_PREV, splice_envelope
 from ledger.log.keyring import sign_handover
-from ledger.pack.verify import Report, VerifierKey, Wanted, check_pack, no_progress, parse_verifier_key
-from ledger.service.append import Draft, actor_key_body, append_entries, register_actor
+from ledger.log.signed import CheckedStatement, SignedStatement, make_signed
+from ledger.log.statement import Statement
+from ledger.pack.verify import (
+    LogKey,
+    Report,
+    Signers,
+    VerifierKey,
+    Wanted,
+    check_pack,
+    no_progress,
+    parse_verifier_key,
+    read_entry,
+)
+from ledger.report import all_hold
+from ledger.service.append import Draft, actor_key_body, append_entries, append_signed, register_actor
+from ledger.service.audit import verify_log
 from ledger.service.checkpoints import make_checkpoint
 from ledger.service.context import Ledger, make_actor
 from ledger.service.imports import import_signed
@@ -75,6 +90,46 @@ def test_entries_before_a_revocation_stay_good(ledger: Ledger, tmp_path: Path) -
     assert (report.verdict(), report.findings) == ("verified", [])
     assert "compromised-keys" in report.passed
     assert "compromised-keys" not in report.skipped
+
+
+def key_statement(body: dict[str, Any]) -> CheckedStatement:
+    """The actor's statement that registers a key, with just this body."""
+    statement = Statement(
+        "actor_key",
+        "01890000-0000-7000-8fff-00000000eeee",
+        "2026-05-04T08:00:00.000000Z",
+        ACTOR.actor,
+        ACTOR.kid,
+        body,
+    )
+    return make_signed(statement, ACTOR.private_key)
+
+
+def test_a_key_is_registered_by_a_statement_of_schema_1_stated_or_not_and_of_no_other(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Who signs elsewhere may leave the schema out: the log takes the entry, and so must who reads the log."""
+    third = make_actor("third-1", SECOND_ACTOR_KEY)
+    unstated = actor_key_body(third, "laboratory")
+    assert "schema" not in unstated
+    made = key_statement(unstated)
+    append_signed(ledger, [SignedStatement(made.statement_bytes, made.signature)])
+    append_entries(ledger, [receipt("IN-1")], third)
+    assert all_hold(verify_log(ledger, VKEY))
+    report = checked(ledger, tmp_path / "pack.zip", VKEY)
+    assert (report.verdict(), report.findings) == ("verified", [])
+
+
+@pytest.mark.parametrize("schema", [2, True, "1", None])
+def test_an_entry_about_keys_of_another_schema_is_found(schema: Any) -> None:
+    report = Report()
+    vkey = parse_verifier_key(VKEY, 1, "--vkey")
+    signers = Signers([LogKey(vkey, 0, None, None)], report)
+    made = key_statement({"schema": schema, **actor_key_body(ACTOR, "operator")})
+    recv = "2026-05-04T08:00:00.000000Z"
+    data = splice_envelope(ORIGIN, 0, GENESIS_PREV, recv, made.signature, made.statement_bytes)
+    signers.take(0, read_entry(data, {}))
+    assert (report.findings[0].check, report.findings[0].field) == ("entry-key", "/stmt/body/schema")
 
 
 def test_entries_by_a_key_that_others_may_have_held_are_not_said_to_be_checked(ledger: Ledger, tmp_path: Path) -> None:
