@@ -23,10 +23,16 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
+def _no_bool(value: Any) -> Any:
+    if isinstance(value, bool):  # to Python, True is 1; to whoever else reads the log, it is not
+        raise ValueError("1")
+    return value
+
+
 class Body(Part):
     """The body of an entry. `schema` is its version; a body is never migrated, a new version is a new class."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(_no_bool)] = Field(default=1, alias="schema")
 
     def to_value(self) -> dict[str, Any]:
         """The body as JSON data: absent fields left out, decimals as text, dates as YYYY-MM-DD."""

@@ -196,3 +196,12 @@ def _texts(value: Any) -> list[str]:
     if isinstance(value, list):
         return [text for item in value for text in _texts(item)]
     return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("schema", [True, 2, "1", None])
+def test_a_schema_that_is_not_the_number_1_is_refused(schema: object) -> None:
+    """As verify.py refuses it: JSON true is not 1, though Python's is."""
+    body = {"kind": "actor", "key": "0" * 16, "reason": "lost"}
+    assert parse_entry("key_revoked", {"schema": 1, **body}).schema_version == 1
+    with pytest.raises(InputError, match="/schema"):
+        parse_entry("key_revoked", {"schema": schema, **body})
