@@ -30,8 +30,8 @@ signed before the clock runs. Rows without a goal inform.
 - *Memory*: VmHWM of the verifying process, of Python and its libraries too; with signatures measured once.
 - *Proofs*: whole proofs under a checkpoint, each verified before it is given out, {proofs} at random places in a
   process that has just begun. pymerkle gives the path alone; its tree holds a few bytes for each entry instead of the
-  entry. It keeps hashes of subtrees in memory once it has made them, so that its first proofs are its slowest: hence the
-  second row, after {warm_proofs:,} proofs and with both files in the system's memory.
+  entry. It keeps hashes of subtrees in memory once it has made them, so that its first proofs are its slowest: hence
+  the second row, after {warm_proofs:,} proofs and with both files in the system's memory.
 """
 
 
