@@ -40,9 +40,10 @@ _HASHES = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384
 _GRANTED = 0
 
 _UNREADABLE = (
-    ValueError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType
+    ValueError, KeyError, x509.InvalidVersion, x509.ExtensionNotFound, x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
 )  # fmt: skip
-"""What reading a certificate that is not of its form raises."""
+"""What reading a certificate that is not of its form raises; KeyError: a name in a type of text that is unknown."""
 
 
 @dataclass(frozen=True)
