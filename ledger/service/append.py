@@ -209,23 +209,29 @@ def _foreign_submission(
 class Verifier:
     """Verifies signatures of statements, one after the other, with the keys that the log or an earlier one names.
 
-    Raises, when made and by `refresh`: StoreError or VerificationError, as `state_of`.
+    It begins with the keys of the state that was read last, and reads the log only for a key that it does not know:
+    whoever sends one statement after the other does not wait for those of all others to be read.
+    Raises, for such a key and by `refresh`: StoreError or VerificationError, as `state_of`.
     """
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._keys: dict[str, Ed25519PublicKey] = {}
-        self.refresh()
+        self._learn(ledger.state)
 
     def refresh(self) -> None:
         """Get to know the keys that were registered since."""
-        actors = state_of(self._ledger).plant.keys.actors
-        self._keys.update((kid, key.public_key) for kid, key in actors.items())
+        self._learn(state_of(self._ledger))
+
+    def _learn(self, state: State) -> None:
+        self._keys.update((kid, key.public_key) for kid, key in state.plant.keys.actors.items())
 
     def __call__(self, checked: CheckedStatement) -> ForeignStatement:
         """The statement and the key it was verified with, if that is known. Raises: BadSignatureError."""
         registered = _registers(checked.statement)
         self._keys.update((kid, key) for kid, key in registered.items() if kid not in self._keys)
+        if checked.statement.kid not in self._keys:
+            self.refresh()
         key = self._keys.get(checked.statement.kid)
         if key is not None:
             verify_signature(checked, key)
