@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ledger.errors import StoreError, problem
+from ledger.errors import Problem, StoreError
 
 
 def load_private_key(path: Path, passphrase: bytes | None = None) -> object:
@@ -22,12 +22,12 @@ def load_private_key(path: Path, passphrase: bytes | None = None) -> object:
     """
     pem = read_file(path)
     if os.name == "posix" and stat.S_IMODE(path.stat().st_mode) & 0o077:
-        raise StoreError(problem("", str(path), "a file that only its owner may read", f"Run: chmod 600 {path}"))
+        raise StoreError(Problem("", str(path), "a file that only its owner may read", f"Run: chmod 600 {path}"))
     try:
         return serialization.load_pem_private_key(pem, passphrase)
     except (ValueError, TypeError) as error:
         raise StoreError(
-            problem("", str(path), f"a private key in PEM form ({error})", "Restore the file, or give its passphrase.")
+            Problem("", str(path), f"a private key in PEM form ({error})", "Restore the file, or give its passphrase.")
         ) from error
 
 
@@ -55,7 +55,7 @@ def write_new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     try:
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600 from the start
     except OSError as error:
-        raise StoreError(problem("", str(path), f"a folder to write in ({error})", "Check the folder.")) from error
+        raise StoreError(Problem("", str(path), f"a folder to write in ({error})", "Check the folder.")) from error
     try:
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), mode)
@@ -67,7 +67,7 @@ def write_new_file(path: Path, data: bytes, mode: int = 0o600) -> None:
         refuse_existing(path)
         raise
     except OSError as error:
-        raise StoreError(problem("", str(path), f"a place to write to ({error})", "Check disk and folder.")) from error
+        raise StoreError(Problem("", str(path), f"a place to write to ({error})", "Check disk and folder.")) from error
     finally:
         os.unlink(temporary)
 
@@ -76,7 +76,7 @@ def refuse_existing(path: Path) -> None:
     """Raises: StoreError if path exists."""
     if path.exists():
         raise StoreError(
-            problem("", str(path), "no such file yet", "Keep the key, or move it away before making another.")
+            Problem("", str(path), "no such file yet", "Keep the key, or move it away before making another.")
         )
 
 
@@ -86,5 +86,5 @@ def read_file(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StoreError(
-            problem("", str(path), f"a readable file ({error})", "Restore it, or make keys anew.")
+            Problem("", str(path), f"a readable file ({error})", "Restore it, or make keys anew.")
         ) from error

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ledger.errors import ConflictError, Problem, RootMismatchError, StoreError, VerificationError, problem
+from ledger.errors import ConflictError, Problem, RootMismatchError, StoreError, VerificationError
 from ledger.log.checkpoint import MAX_NOTE_CHARS, Checkpoint
 
 LOCK_SECONDS = 30
@@ -32,7 +32,7 @@ def read_pin(path: Path) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(
-            problem("/pins_dir", f"{path}: {error}", "a readable checkpoint", "Put the pin back from a backup.")
+            Problem("/pins_dir", f"{path}: {error}", "a readable checkpoint", "Put the pin back from a backup.")
         ) from error
 
 
@@ -67,7 +67,7 @@ def write_pin(path: Path, note: str) -> None:
         write_file(path, note.encode("utf-8"))
     except OSError as error:
         raise StoreError(
-            problem("/pins_dir", f"{path}: {error}", "a file that can be written", "Give the pin a place with room.")
+            Problem("/pins_dir", f"{path}: {error}", "a file that can be written", "Give the pin a place with room.")
         ) from error
 
 
@@ -108,7 +108,7 @@ def _locked(path: Path) -> Iterator[None]:
         descriptor = os.open(lock_path, os.O_CREAT | os.O_RDWR, 0o600)
     except OSError as error:
         raise StoreError(
-            problem("/pins_dir", f"{lock_path}: {error}", "a file that can be written", "Check the folder's rights.")
+            Problem("/pins_dir", f"{lock_path}: {error}", "a file that can be written", "Check the folder's rights.")
         ) from error
     try:
         _wait_for_lock(descriptor, lock_path)
@@ -126,11 +126,11 @@ def _wait_for_lock(descriptor: int, lock_path: Path) -> None:
             time.sleep(_RETRY_SECONDS)
         except OSError as error:
             found = f"{lock_path}: {error}"
-            raise StoreError(problem("/pins_dir", found, "a lock", "Put the pins on a local disk.")) from error
+            raise StoreError(Problem("/pins_dir", found, "a lock", "Put the pins on a local disk.")) from error
         else:
             return
     raise StoreError(
-        problem(
+        Problem(
             "/pins_dir",
             f"{lock_path} held by another process",
             f"its release within {LOCK_SECONDS} s",
