@@ -23,8 +23,8 @@ class QueueReporter:
             log.info("not sequencing the queue any more, epoch %d", event.epoch)
         elif isinstance(event, Round):
             self._last = ""
-            if event.faulty:
-                log.error("submissions %s cannot be handled and wait; see the error before", event.faulty)
+            for number, error in zip(event.faulty, event.errors, strict=True):
+                log.error("submission %d cannot be handled, and waits: %s", number, error, exc_info=error)
         else:
             said = f"{event.slug}: {event}"
             if said != self._last:

@@ -15,11 +15,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from ledger.errors import BadSignatureError, ConflictError, InputError, LedgerError, RuleError
 from ledger.log.signed import CheckedStatement, check_form
@@ -70,13 +71,15 @@ class Desk(Generic[SubmissionT, ResultT]):
 class Round:
     """What one transaction has done. epoch: under which. sequenced, refused: numbers of submissions.
 
-    faulty: numbers of submissions that this program could not handle; they wait until it is started again.
+    faulty: numbers of submissions that this program could not handle; they wait until it is started again. errors: why,
+    one for each.
     """
 
     epoch: int
     sequenced: int
     refused: int
     faulty: tuple[int, ...] = ()
+    errors: tuple[BaseException, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,13 @@ class _Read(Generic[SubmissionT]):
     row: StoredSubmission
     submission: SubmissionT | LedgerError
 
-    def __len__(self) -> int:
-        return 1
+
+class _FaultyRowError(Exception):
+    """Raised from what the program did not foresee in one row, or could not do for it."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
 
 
 class ElectedSequencer(Generic[SubmissionT, ResultT]):
@@ -248,10 +256,10 @@ class Office(Generic[SubmissionT, ResultT]):
         self._faulty = faulty
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="submissions")
         self._ahead: Future[list[_Read[SubmissionT]]] | None = None
-        self._commit: GroupCommit[_Read[SubmissionT], bool] = GroupCommit(
+        self._commit: GroupCommit[Sequence[_Read[SubmissionT]], list[Settled]] = GroupCommit(
             engine,
             origin,
-            lambda sequencer, reads: _QueueAdmission(sequencer, reads, desk),
+            lambda sequencer, _batches: _QueueAdmission(sequencer, desk),
             vault=vault,
             epoch=epoch,
             session_name=session_name(origin),
@@ -291,15 +299,29 @@ class Office(Generic[SubmissionT, ResultT]):
         return [_read(row, self._make) for row in rows]
 
     def _settle(self, reads: Sequence[_Read[SubmissionT]]) -> Round:
-        """One transaction."""
-        futures = self._commit.run(reads)
-        errors = [future.exception() for future in futures]
-        if all(isinstance(error, LedgerError) for error in errors):
-            raise next(error for error in errors if error is not None)
-        faulty = tuple(one.row.number for one, error in zip(reads, errors, strict=True) if error is not None)
+        """One transaction; without the rows that the program stumbles over, one more for each of them."""
+        faulty: list[int] = []
+        errors: list[BaseException] = []
+        settled: list[Settled] = []
+        batches = [list(reads)]
+        while batches:
+            batch = batches.pop(0)
+            (future,) = self._commit.run([batch])
+            error = future.exception()
+            if error is None:
+                settled += future.result()
+            elif isinstance(error, LedgerError):
+                raise error
+            elif isinstance(error, _FaultyRowError) or len(batch) == 1:
+                number = error.number if isinstance(error, _FaultyRowError) else batch[0].row.number
+                faulty.append(number)
+                errors.append(error.__cause__ or error)
+                batches[:0] = [rest] if (rest := [one for one in batch if one.row.number != number]) else []
+            else:  # which of them it was cannot be told
+                batches[:0] = [[one] for one in batch]
         self._faulty.update(faulty)
-        refused = sum(future.result() for future, error in zip(futures, errors, strict=True) if error is None)
-        return Round(self.epoch, len(reads) - len(faulty) - refused, refused, faulty)
+        refused = sum(one.seq is None for one in settled)
+        return Round(self.epoch, len(settled) - refused, refused, tuple(faulty), tuple(errors))
 
 
 def statement_desk(now: Callable[[], datetime]) -> Desk[Sent, list[Receipt]]:
@@ -328,41 +350,46 @@ def _read(row: StoredSubmission, make: Callable[[CheckedStatement, str], Submiss
 
 
 class _QueueAdmission(Generic[SubmissionT, ResultT]):
-    """The admission of the level above, with what becomes of each row written beside the entries."""
+    """The admission of a transaction's one batch of rows: each is admitted, or refused alone, by the level above, and
+    what becomes of it is written beside the entries."""
 
-    def __init__(
-        self, sequencer: Sequencer, reads: Sequence[_Read[SubmissionT]], desk: Desk[SubmissionT, ResultT]
-    ) -> None:
+    def __init__(self, sequencer: Sequencer, desk: Desk[SubmissionT, ResultT]) -> None:
         self._sequencer = sequencer
         self._desk = desk
-        self._inner = desk.open_admission(
-            sequencer, [one.submission for one in reads if not isinstance(one.submission, LedgerError)]
-        )
+        self._inner: Admission[SubmissionT, ResultT] | None = None
         self._admitted: list[tuple[int, ResultT]] = []
         self._settled: list[Settled] = []
 
-    def admit(self, read: _Read[SubmissionT]) -> bool:
-        """Admit it, or settle that it is refused. Returns: whether it is refused.
+    def admit(self, batch: Sequence[_Read[SubmissionT]]) -> list[Settled]:
+        """Admit or refuse each row. Returns: what becomes of them, once `write` has written it.
 
-        Raises: what is not the sender's fault; the row then waits as before.
+        Raises: _FaultyRowError from what is neither the sender's fault nor the database's.
         """
-        mark = self._sequencer.mark()
-        try:
-            if isinstance(read.submission, LedgerError):
-                raise read.submission
-            self._admitted.append((read.row.number, self._inner.admit(read.submission)))
-        except _SENDERS_FAULT as error:
-            self._sequencer.go_back(mark)
-            self._settled.append(Settled(read.row.number, None, error.to_value()))
-            return True
-        return False
+        handed_in = [one.submission for one in batch if not isinstance(one.submission, LedgerError)]
+        self._inner = self._desk.open_admission(self._sequencer, handed_in)
+        for read in batch:
+            mark = self._sequencer.mark()
+            try:
+                if isinstance(read.submission, LedgerError):
+                    raise read.submission
+                self._admitted.append((read.row.number, self._inner.admit(read.submission)))
+            except _SENDERS_FAULT as error:
+                self._sequencer.go_back(mark)
+                self._settled.append(Settled(read.row.number, None, error.to_value()))
+            except DBAPIError:
+                raise  # the transaction is lost
+            except Exception as error:  # raised again where it is looked at
+                raise _FaultyRowError(read.row.number) from error
+        return self._settled
 
     def write(self) -> None:
         """Write the entries, then what became of the rows."""
+        assert self._inner is not None, "a batch was admitted"
         self._inner.write()
         self._settled += [Settled(number, *self._desk.describe(result)) for number, result in self._admitted]
         settle(self._sequencer.connection, self._sequencer.origin, self._settled)
 
     def committed(self) -> None:
         """Tell the level above."""
+        assert self._inner is not None, "a batch was admitted"
         self._inner.committed()

@@ -23,6 +23,7 @@ from ledger.errors import (
     Problem,
     StoreError,
     UnknownIdError,
+    VerificationError,
     error_from_value,
     problem,
 )
@@ -398,7 +399,10 @@ def test_what_somebody_put_into_the_table_without_a_signature_never_enters_the_l
     assert batches_of(ledger) == ["IN-3"]
 
 
-def test_a_submission_that_the_program_cannot_handle_holds_up_nobody_else(ledger: Ledger) -> None:
+@pytest.mark.parametrize("fault", [ZeroDivisionError, VerificationError])
+def test_a_submission_that_the_program_cannot_handle_holds_up_nobody_else(
+    ledger: Ledger, fault: type[Exception]
+) -> None:
     desk = plant_desk(ledger)
 
     class Stumbling:
@@ -408,18 +412,37 @@ def test_a_submission_that_the_program_cannot_handle_holds_up_nobody_else(ledger
 
         def admit(self, submission: Any) -> Any:
             if submission.items[0].checked.statement.body["batch_id"] == "IN-1":
-                raise ZeroDivisionError("a fault of the program")
+                raise fault(*_problems())
             return self.inner.admit(submission)
 
     numbers = [number_of(accept(ledger, f"IN-{index}")) for index in range(3)]
     stumbling: Desk[Any, Any] = replace(desk, open_admission=Stumbling)
     office = ElectedSequencer(ledger.engine, ledger.origin, stumbling).take_office()
-    assert office.round() == Round(epoch=1, sequenced=2, refused=0, faulty=(numbers[1],))
+    done = office.round()
+    assert done == Round(epoch=1, sequenced=2, refused=0, faulty=(numbers[1],))
+    assert [type(error) for error in done.errors] == [fault]
     assert office.round() is None
     assert read_outcome(ledger, numbers[1]) == Pending(numbers[1])
     # A program without the fault takes it.
     assert office_of(ledger).round() == Round(epoch=2, sequenced=1, refused=0)
     assert batches_of(ledger) == ["IN-0", "IN-2", "IN-1"]
+
+
+def test_a_fault_that_shows_in_writing_is_found_one_by_one(ledger: Ledger) -> None:
+    desk = plant_desk(ledger)
+
+    def describe(appended: Any) -> Any:
+        if appended[0].entry_type == "receipt" and appended[0].seq == START + 1:
+            raise ZeroDivisionError("a fault of the program")
+        return desk.describe(appended)
+
+    numbers = [number_of(accept(ledger, f"IN-{index}")) for index in range(3)]
+    office = ElectedSequencer(ledger.engine, ledger.origin, replace(desk, describe=describe)).take_office()
+    # The second and the third are each at that place, once they are tried one by one.
+    assert office.round() == Round(epoch=1, sequenced=1, refused=0, faulty=tuple(numbers[1:]))
+    assert office_of(ledger).round() == Round(epoch=2, sequenced=2, refused=0)
+    assert batches_of(ledger) == ["IN-0", "IN-1", "IN-2"]
+    assert_holds(ledger)
 
 
 def test_after_a_commit_that_fails_everything_waits_as_before(ledger: Ledger) -> None:
