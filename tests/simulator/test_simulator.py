@@ -126,6 +126,7 @@ def signing_whatever_the_pin_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(publisher, "check_begins_with", overlook)
     monkeypatch.setattr(checkpoints, "verify_consistency", overlook)
     monkeypatch.setattr(checkpoints, "read_pin", lambda _path: None)
+    monkeypatch.setattr(checkpoints, "_newest_kept", lambda *_arguments: None)  # or it would ask where the pin is
     monkeypatch.setattr(checkpoints, "swap_pin", lambda path, _expected, note: pin.write_pin(path, note))
 
 
