@@ -7,8 +7,10 @@ Exit codes of a child: 0 done, 3 refused with a LedgerError (which is written to
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -17,6 +19,13 @@ from ledger.errors import LedgerError
 from tests.faults.scenarios import SCENARIOS
 
 REFUSED = 3
+PR_SET_PDEATHSIG = 1
+"""Linux's prctl(2)."""
+
+
+def end_with_parent() -> None:
+    """Have the system end this process when the one that made it ends: nobody is left to end a writer without end."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run(name: str, folder: Path, gate: int) -> int:
@@ -31,11 +40,13 @@ def run(name: str, folder: Path, gate: int) -> int:
 
 
 def main() -> None:
+    end_with_parent()
     for line in sys.stdin:
         order = json.loads(line)
         gate, opener = os.pipe()
         child = os.fork()
         if child == 0:
+            end_with_parent()
             os.close(opener)
             code = 1
             try:
