@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, LiteralString, TypeVar
 
 import psycopg
-from sqlalchemy import Connection, LargeBinary, cast, delete, func, insert, select, text
+from sqlalchemy import Connection, LargeBinary, Select, cast, delete, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import col
 
@@ -477,7 +477,7 @@ def count_entries(connection: Connection, origin: str) -> int:
     return connection.execute(query).scalar_one()
 
 
-def _entries(origin: str):  # type: ignore[no-untyped-def]  # Select of many columns: longer to spell than to read
+def _entries(origin: str) -> Select[int, bytes, bytes, str, str, str, str, str]:
     return select(
         col(EntryRow.seq),
         cast(col(EntryRow.leaf_hash), LargeBinary),  # bytes, whatever somebody has put there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
@@ -105,7 +106,7 @@ def test_over_https_the_cookie_is_secure_and_bound_to_this_host(plant: Plant) ->
     assert client.get("/batches").status_code == 200
 
 
-def test_the_setting_makes_cookies_secure_behind_a_proxy_that_ends_https(database_url: str, tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_the_setting_makes_cookies_secure_behind_a_proxy_that_ends_https(database_url: str, tmp_path: Path) -> None:
     plant = make_plant(database_url, tmp_path, secure_cookies=True)
     answer = plant.client().get("/login")
     assert "Secure" in answer.headers["set-cookie"]
